@@ -1,0 +1,34 @@
+//! Who asks, through which contract?
+
+use crate::contract::Contract;
+use crate::secret::Secret;
+use crate::token::KeySet;
+
+/// The credential that came with the request, before anybody looked at it.
+#[derive(Clone, Debug, Default)]
+pub enum Bearer {
+    /// None, or of a scheme that is not ours.
+    #[default]
+    Absent,
+    /// Our scheme, but not in the form that it has.
+    Malformed,
+    /// A token.
+    Token(Secret),
+}
+
+/// Everything about a request that is not in the command.
+#[derive(Clone, Debug)]
+pub struct Caller<'a> {
+    /// The rules of the mount.
+    pub contract: &'a Contract,
+    /// The keys of the mount.
+    pub keys: &'a KeySet,
+    /// The access token.
+    pub bearer: Bearer,
+    /// Client address as text.
+    pub address: String,
+    /// Client software, cut to 256 bytes.
+    pub user_agent: String,
+    /// Id of the request, as in the log.
+    pub request: String,
+}

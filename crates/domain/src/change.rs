@@ -1,0 +1,170 @@
+//! What can be written? A judgement is a result and the list of changes that make it true.
+
+use crate::event::Event;
+use crate::id::{SessionId, UserId};
+use crate::session::{EndReason, NewSession};
+use crate::time::Moment;
+use crate::token::Digest;
+use crate::user::{NewUser, StoredHash, UserEdit};
+
+/// Which user a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A user that exists.
+    Known {
+        /// The user.
+        user: UserId,
+        /// The epoch that was read. Another epoch in the store is a conflict.
+        epoch: i64,
+    },
+    /// The user added earlier in the same list.
+    Added,
+}
+
+/// One write with what it relies on. A list is applied whole or not at all.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Adds a user. Conflict: e-mail, user name, id or UUID taken.
+    AddUser(Box<NewUser>),
+    /// Opens a session. Conflict: user gone, not active, or of another epoch; session number taken (stale).
+    OpenSession {
+        /// Whose.
+        whose: Whose,
+        /// The session.
+        session: Box<NewSession>,
+    },
+    /// Notes a successful sign-in on the user.
+    NoteSignIn {
+        /// Whose.
+        user: UserId,
+        /// When.
+        at: Moment,
+    },
+    /// Replaces a hash by a better one of the same password. Nothing happens when it is not `from` any more (SEC-08).
+    UpgradeHash {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        from: StoredHash,
+        /// To be stored.
+        to: StoredHash,
+    },
+    /// Exchanges the refresh token in force. Conflict: the session has ended or `from` is not in force (stale).
+    RotateSession {
+        /// Which.
+        session: SessionId,
+        /// Digest of the token presented.
+        from: Digest,
+        /// Digest of its successor.
+        to: Digest,
+        /// When.
+        at: Moment,
+        /// When the successor ends.
+        refresh_expires_at: Moment,
+    },
+    /// Ends a session; one that has ended stays as it is.
+    EndSession {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+        /// When.
+        at: Moment,
+    },
+    /// Ends all live sessions of a user, but one.
+    EndSessions {
+        /// Whose.
+        user: UserId,
+        /// The one that stays.
+        except: Option<SessionId>,
+        /// Why.
+        reason: EndReason,
+        /// When.
+        at: Moment,
+    },
+    /// Ends the oldest live sessions of a user above a number.
+    CapSessions {
+        /// Whose.
+        user: UserId,
+        /// How many may stay.
+        keep: u32,
+        /// When.
+        at: Moment,
+    },
+    /// Sets a password (or takes it away), bumps the epoch, moves `valid_after`. Conflict: other epoch (stale).
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        epoch: i64,
+        /// To be stored.
+        hash: Option<StoredHash>,
+        /// When.
+        at: Moment,
+    },
+    /// Refuses tokens without a session that were issued before `at`.
+    CutTokens {
+        /// Whose.
+        user: UserId,
+        /// The line.
+        at: Moment,
+    },
+    /// Edits a user; a new status bumps the epoch. Conflict: e-mail or user name taken; other epoch (stale).
+    EditUser {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        epoch: i64,
+        /// New values.
+        edit: Box<UserEdit>,
+        /// When.
+        at: Moment,
+    },
+    /// Stores a picture under a new random name.
+    PutAvatar {
+        /// File name, `<random>.<png|jpg|gif|webp>`.
+        name: String,
+        /// `image/png` and the like.
+        media_type: &'static str,
+        /// Re-encoded picture.
+        bytes: Vec<u8>,
+        /// When.
+        at: Moment,
+    },
+    /// Takes a picture away; a name that is not there is fine.
+    DropAvatar {
+        /// File name.
+        name: String,
+    },
+    /// Deletes a user with sessions and keeps the id from being used again. Conflict: other epoch (stale).
+    DeleteUser {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        epoch: i64,
+    },
+    /// Writes an event.
+    Note(Box<Event>),
+}
+
+/// Why a list of changes was not applied. Nothing of it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Another account has the address.
+    EmailTaken,
+    /// Another account has the user name.
+    UsernameTaken,
+    /// Another account has the integer id or the UUID.
+    IdTaken,
+    /// What the judgement relied on has changed: look again.
+    Stale,
+}
+
+/// What the store gave while applying a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The id of the user added.
+    pub user: Option<UserId>,
+    /// How many sessions were ended.
+    pub sessions_ended: u64,
+}

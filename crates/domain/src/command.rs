@@ -1,0 +1,268 @@
+//! What can be asked?
+
+use crate::input::Flaw;
+use crate::secret::Secret;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The closed list of verbs, without their inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verb {
+    /// Create an account.
+    SignUp,
+    /// Prove who you are.
+    SignIn,
+    /// Exchange a refresh token.
+    Refresh,
+    /// End this session.
+    SignOut,
+    /// End all sessions of the user.
+    SignOutEverywhere,
+    /// Show the user of the token.
+    WhoAmI,
+    /// Say whether a token is good.
+    VerifyToken,
+    /// Change one's own fields.
+    UpdateProfile,
+    /// Upload one's own picture.
+    SetAvatar,
+    /// Set a new password.
+    ChangePassword,
+    /// Delete one's own account.
+    DeleteAccount,
+    /// Say whether an address has an account.
+    CheckEmail,
+}
+
+impl Verb {
+    /// Every verb, in the order of the documentation.
+    pub const ALL: [Verb; 12] = [
+        Verb::SignUp,
+        Verb::SignIn,
+        Verb::Refresh,
+        Verb::SignOut,
+        Verb::SignOutEverywhere,
+        Verb::WhoAmI,
+        Verb::VerifyToken,
+        Verb::UpdateProfile,
+        Verb::SetAvatar,
+        Verb::ChangePassword,
+        Verb::DeleteAccount,
+        Verb::CheckEmail,
+    ];
+
+    /// The word used everywhere: files, events, metrics, transcripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verb::SignUp => "sign_up",
+            Verb::SignIn => "sign_in",
+            Verb::Refresh => "refresh",
+            Verb::SignOut => "sign_out",
+            Verb::SignOutEverywhere => "sign_out_everywhere",
+            Verb::WhoAmI => "who_am_i",
+            Verb::VerifyToken => "verify_token",
+            Verb::UpdateProfile => "update_profile",
+            Verb::SetAvatar => "set_avatar",
+            Verb::ChangePassword => "change_password",
+            Verb::DeleteAccount => "delete_account",
+            Verb::CheckEmail => "check_email",
+        }
+    }
+
+    /// Reads a word of a dialect file. Refused: any other text.
+    pub fn parse(name: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().find(|verb| verb.name() == name)
+    }
+
+    /// Whether the verb acts for the user of an access token.
+    pub const fn needs_access(self) -> bool {
+        match self {
+            Verb::SignOutEverywhere
+            | Verb::WhoAmI
+            | Verb::UpdateProfile
+            | Verb::SetAvatar
+            | Verb::ChangePassword
+            | Verb::DeleteAccount => true,
+            Verb::SignUp | Verb::SignIn | Verb::Refresh | Verb::SignOut | Verb::VerifyToken | Verb::CheckEmail => {
+                false
+            }
+        }
+    }
+}
+
+/// Who is meant by a sign-in.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// An e-mail address.
+    Email(String),
+    /// A user name.
+    Username(String),
+    /// One or the other; what looks like an address is looked up as an address first.
+    Either(String),
+}
+
+/// The user that a request names; only the caller's own is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By integer id.
+    Id(i64),
+    /// By UUID.
+    Uuid(Uuid),
+    /// By any other text, compared with the user's public short id.
+    Short(String),
+}
+
+/// What happens to the picture.
+#[derive(Clone)]
+pub enum AvatarEdit {
+    /// Take it away.
+    Clear,
+    /// Replace it by this file.
+    Upload(Vec<u8>),
+}
+
+impl std::fmt::Debug for AvatarEdit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AvatarEdit::Clear => f.write_str("Clear"),
+            AvatarEdit::Upload(bytes) => write!(f, "Upload({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// A new account as the request describes it. `flaws` were found while hearing; the verb adds its own.
+#[derive(Clone, Debug, Default)]
+pub struct SignUp {
+    /// As typed.
+    pub username: Option<String>,
+    /// Whether the user name was made from other fields; a taken one then gets a number.
+    pub username_made: bool,
+    /// As typed.
+    pub email: Option<String>,
+    /// As typed.
+    pub password: Option<Secret>,
+    /// Empty when absent.
+    pub first_name: String,
+    /// Empty when absent.
+    pub last_name: String,
+    /// As typed.
+    pub phone_number: Option<String>,
+    /// A picture sent along.
+    pub avatar: Option<AvatarEdit>,
+    /// Custom attributes that the dialect lets the caller set.
+    pub attributes: Map<String, Value>,
+    /// What is wrong with the inputs so far.
+    pub flaws: Vec<Flaw>,
+}
+
+/// New values for one's own fields. `None` leaves a field as it is; `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateProfile {
+    /// The user meant, where the contract names one.
+    pub target: Option<Target>,
+    /// As typed.
+    pub username: Option<String>,
+    /// As typed.
+    pub email: Option<String>,
+    /// As typed.
+    pub first_name: Option<String>,
+    /// As typed.
+    pub last_name: Option<String>,
+    /// As typed.
+    pub phone_number: Option<Option<String>>,
+    /// A new picture, or none.
+    pub avatar: Option<AvatarEdit>,
+    /// Custom attributes to be set; null takes one away.
+    pub attributes: Map<String, Value>,
+    /// What is wrong with the inputs so far.
+    pub flaws: Vec<Flaw>,
+}
+
+/// A request, understood.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Create an account.
+    SignUp(Box<SignUp>),
+    /// Prove who you are.
+    SignIn {
+        /// Who.
+        login: Login,
+        /// The proof, as typed.
+        password: Secret,
+        /// Whether the spelling must equal the stored one.
+        exact: bool,
+    },
+    /// Exchange a refresh token.
+    Refresh {
+        /// The token.
+        token: Secret,
+    },
+    /// End the session of the refresh token, or else of the access token.
+    SignOut {
+        /// Refresh token, if the contract sends it.
+        refresh: Option<Secret>,
+        /// Access token given as a field.
+        access: Option<Secret>,
+        /// Whether a good access token must be there.
+        needs_access: bool,
+    },
+    /// End all sessions of the user.
+    SignOutEverywhere,
+    /// Show the user of the token.
+    WhoAmI,
+    /// Say whether a token is good.
+    VerifyToken {
+        /// The token; absent = the one in the header.
+        token: Option<Secret>,
+    },
+    /// Change one's own fields.
+    UpdateProfile(Box<UpdateProfile>),
+    /// Upload one's own picture.
+    SetAvatar {
+        /// The user meant, where the contract names one.
+        target: Option<Target>,
+        /// The new picture; absent when it has a flaw.
+        avatar: Option<AvatarEdit>,
+        /// What is wrong with the inputs so far.
+        flaws: Vec<Flaw>,
+    },
+    /// Set a new password.
+    ChangePassword {
+        /// The one in force.
+        current: Secret,
+        /// The one to be set.
+        new: Secret,
+    },
+    /// Delete one's own account.
+    DeleteAccount {
+        /// The user meant, where the contract names one.
+        target: Option<Target>,
+        /// The password again, where the contract asks for it.
+        password: Option<Secret>,
+    },
+    /// Say whether an address has an account.
+    CheckEmail {
+        /// As typed.
+        email: String,
+    },
+}
+
+impl Command {
+    /// Which verb it is.
+    pub const fn verb(&self) -> Verb {
+        match self {
+            Command::SignUp(_) => Verb::SignUp,
+            Command::SignIn { .. } => Verb::SignIn,
+            Command::Refresh { .. } => Verb::Refresh,
+            Command::SignOut { .. } => Verb::SignOut,
+            Command::SignOutEverywhere => Verb::SignOutEverywhere,
+            Command::WhoAmI => Verb::WhoAmI,
+            Command::VerifyToken { .. } => Verb::VerifyToken,
+            Command::UpdateProfile(_) => Verb::UpdateProfile,
+            Command::SetAvatar { .. } => Verb::SetAvatar,
+            Command::ChangePassword { .. } => Verb::ChangePassword,
+            Command::DeleteAccount { .. } => Verb::DeleteAccount,
+            Command::CheckEmail { .. } => Verb::CheckEmail,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Which of an application's rules must the engine keep?
+//!
+//! A dialect compiles its engine-side settings into a [`Contract`]; wire formats stay in the dialect.
+
+use crate::shape::Shape;
+use crate::time::Moment;
+use crate::token::{Algorithm, HeaderPlan};
+use serde_json::{Map, Value};
+
+/// The engine's side of one dialect on one mount.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Name of the dialect; sessions belong to it.
+    pub name: String,
+    /// How access tokens look and live.
+    pub access: AccessPlan,
+    /// How refresh tokens look and live; absent where the contract has none.
+    pub refresh: Option<RefreshPlan>,
+    /// What the `{issuer}` slot says, from the mount's public address.
+    pub issuer: String,
+    /// Seconds by which clocks may differ (SEC-53: at most 30 natively).
+    pub leeway_seconds: i64,
+    /// Rules for new passwords.
+    pub passwords: PasswordPolicy,
+    /// What a new account starts with.
+    pub newcomer: Newcomer,
+    /// Whether a sign-up opens a session at once.
+    pub sign_up_gives_tokens: bool,
+    /// Until when tokens that the application itself signed are accepted; absent = until they end.
+    pub accept_until: Option<Moment>,
+    /// Weaker behaviour that the contract demands, by name.
+    pub weakenings: Vec<Weakening>,
+}
+
+/// How access tokens look and live.
+#[derive(Clone, Debug)]
+pub struct AccessPlan {
+    /// The key's algorithm; nothing else is ever accepted.
+    pub algorithm: Algorithm,
+    /// The JOSE header of every JWT of the mount.
+    pub header: HeaderPlan,
+    /// The claims.
+    pub claims: ClaimsPlan,
+    /// Seconds.
+    pub lifetime_seconds: i64,
+}
+
+/// How refresh tokens look and live.
+#[derive(Clone, Debug)]
+pub struct RefreshPlan {
+    /// On the wire.
+    pub form: RefreshForm,
+    /// Seconds until an unused one ends.
+    pub lifetime_seconds: i64,
+    /// Seconds until the session ends whatever happens; never less than the lifetime.
+    pub absolute_seconds: i64,
+    /// What an exchange does to it.
+    pub rotation: Rotation,
+}
+
+/// A refresh token on the wire.
+#[derive(Clone, Debug)]
+pub enum RefreshForm {
+    /// A JWT signed with the mount's key; its `jti` is our ticket.
+    Jwt {
+        /// The claims.
+        claims: Box<ClaimsPlan>,
+    },
+    /// Our own opaque text.
+    Opaque,
+}
+
+/// What an exchange does to the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// A successor replaces it. The predecessor gives the same successor for this many seconds (SEC-63).
+    Rotate {
+        /// 0 switches the grace off.
+        grace_seconds: i64,
+    },
+    /// It stays (a named weakening).
+    Keep,
+}
+
+/// Claims to write and to expect.
+#[derive(Clone, Debug)]
+pub struct ClaimsPlan {
+    /// The claims as JSON with slots.
+    pub shape: Shape,
+    /// Path of the claim that holds the end; required when reading.
+    pub expires: Vec<String>,
+    /// Path of the claim that holds the making.
+    pub issued: Option<Vec<String>>,
+    /// Path of the claim that holds our ticket, as 32 hex digits or as UUID text.
+    pub token_id: Option<Vec<String>>,
+    /// Path of the claim that names the user, and how.
+    pub user: (Vec<String>, UserClaim),
+    /// Claims with fixed values, which tell the kinds of token apart.
+    pub fixed: Vec<(String, Value)>,
+    /// Path of the claim that holds the issuer, if it must be ours.
+    pub issuer: Option<Vec<String>>,
+}
+
+/// How a claim names the user. Reading accepts a number or a text of digits for an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserClaim {
+    /// By integer id.
+    Id,
+    /// By UUID.
+    Uuid,
+    /// By e-mail address.
+    Email,
+    /// By user name.
+    Username,
+}
+
+/// Rules for new passwords. Passwords that exist keep working whatever they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordPolicy {
+    /// Fewest code points.
+    pub min_length: u32,
+    /// Whether common passwords and the account's own words are refused.
+    pub refuse_common: bool,
+    /// Whether digits alone are refused.
+    pub refuse_numeric: bool,
+}
+
+/// What a new account starts with. Callers can not choose it.
+#[derive(Clone, Debug, Default)]
+pub struct Newcomer {
+    /// Role by name.
+    pub role: String,
+    /// Permissions by name.
+    pub permissions: Vec<String>,
+    /// Custom attributes.
+    pub attributes: Map<String, Value>,
+}
+
+/// Weaker behaviour that a contract can demand. Closed; listed by `countersign doctor --security` (SEC-113).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Weakening {
+    /// An unknown account and a wrong password get different answers.
+    TellsUnknownUser,
+    /// Sign-up says that an address or name is taken.
+    TellsTaken,
+    /// Anybody may ask whether an address has an account.
+    TellsEmailExists,
+    /// New passwords may be shorter than natively, or common ones are allowed.
+    WeakPasswords,
+    /// Access tokens are signed with a shared secret.
+    SharedSecret,
+    /// The shared secret may have fewer than 32 bytes.
+    ShortSecret,
+    /// Refresh tokens are not rotated.
+    NoRotation,
+    /// Access tokens live longer than an hour.
+    LongAccess,
+    /// Access tokens do not name their session: a sign-out does not reach them.
+    NoSessionInAccess,
+    /// Integer ids are shown: accounts can be counted.
+    IntegerIds,
+    /// The account's state is told before or beside the right password in words of its own.
+    TellsAccountState,
+}
+
+impl Weakening {
+    /// Every weakening, in the order of the documentation.
+    pub const ALL: [Weakening; 11] = [
+        Weakening::TellsUnknownUser,
+        Weakening::TellsTaken,
+        Weakening::TellsEmailExists,
+        Weakening::WeakPasswords,
+        Weakening::SharedSecret,
+        Weakening::ShortSecret,
+        Weakening::NoRotation,
+        Weakening::LongAccess,
+        Weakening::NoSessionInAccess,
+        Weakening::IntegerIds,
+        Weakening::TellsAccountState,
+    ];
+
+    /// The word in dialect files and in `doctor`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Weakening::TellsUnknownUser => "tells_unknown_user",
+            Weakening::TellsTaken => "tells_taken",
+            Weakening::TellsEmailExists => "tells_email_exists",
+            Weakening::WeakPasswords => "weak_passwords",
+            Weakening::SharedSecret => "shared_secret",
+            Weakening::ShortSecret => "short_secret",
+            Weakening::NoRotation => "no_rotation",
+            Weakening::LongAccess => "long_access",
+            Weakening::NoSessionInAccess => "no_session_in_access",
+            Weakening::IntegerIds => "integer_ids",
+            Weakening::TellsAccountState => "tells_account_state",
+        }
+    }
+
+    /// What it costs, in one sentence.
+    pub const fn cost(self) -> &'static str {
+        match self {
+            Weakening::TellsUnknownUser => "Anybody can find out which accounts exist by trying to sign in.",
+            Weakening::TellsTaken => "Anybody can find out which addresses or names are taken by trying to sign up.",
+            Weakening::TellsEmailExists => "Anybody can ask whether an address has an account.",
+            Weakening::WeakPasswords => "New passwords can be guessed sooner than the native policy allows.",
+            Weakening::SharedSecret => "Whoever can verify an access token can also make one.",
+            Weakening::ShortSecret => "A short secret can be found by trying, and then tokens can be forged.",
+            Weakening::NoRotation => "A stolen refresh token works until its session ends, and nobody notices.",
+            Weakening::LongAccess => {
+                "Outside this server a stolen access token works for hours after a sign-out or ban."
+            }
+            Weakening::NoSessionInAccess => "A sign-out does not reach access tokens that were handed out.",
+            Weakening::IntegerIds => "Accounts can be counted, and ids can be guessed (they grant nothing).",
+            Weakening::TellsAccountState => "Whoever has the right password learns that the account is switched off.",
+        }
+    }
+
+    /// Reads a word of a dialect file. Refused: any other text.
+    pub fn parse(name: &str) -> Option<Weakening> {
+        Weakening::ALL.into_iter().find(|w| w.name() == name)
+    }
+}

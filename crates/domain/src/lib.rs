@@ -1,0 +1,24 @@
+//! What is true: the vocabulary of sign-in, its rules, passwords and tokens.
+//!
+//! No I/O, no clock, no chance, no HTTP, no SQL.
+
+pub mod caller;
+pub mod change;
+pub mod command;
+pub mod contract;
+pub mod event;
+pub mod id;
+pub mod identifier;
+pub mod input;
+pub mod judgement;
+pub mod outcome;
+pub mod password;
+pub mod policy;
+pub mod refusal;
+pub mod rule;
+pub mod secret;
+pub mod session;
+pub mod shape;
+pub mod time;
+pub mod token;
+pub mod user;

@@ -1,0 +1,134 @@
+//! What can be answered?
+
+use crate::secret::Secret;
+use crate::time::Moment;
+use crate::user::User;
+use serde_json::{Map, Value};
+
+/// A token that was just made.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The token as the client gets it.
+    pub token: Secret,
+    /// When it was made.
+    pub issued_at: Moment,
+    /// When it ends.
+    pub expires_at: Moment,
+}
+
+/// The tokens of one sign-in or refresh.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// For each request.
+    pub access: Minted,
+    /// For the next access token; absent where the contract has none.
+    pub refresh: Option<Minted>,
+}
+
+/// The normal "yes".
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// An account was made; tokens where the contract gives them at once.
+    SignedUp {
+        /// The new user.
+        user: User,
+        /// Tokens of the first session.
+        tokens: Option<Tokens>,
+    },
+    /// A session was opened.
+    SignedIn {
+        /// Whose.
+        user: User,
+        /// Its tokens.
+        tokens: Tokens,
+    },
+    /// A refresh token was exchanged.
+    Refreshed {
+        /// Whose.
+        user: User,
+        /// The new tokens; `refresh` is the same one where the contract keeps it.
+        tokens: Tokens,
+    },
+    /// The session has ended (or had before).
+    SignedOut,
+    /// All sessions have ended.
+    SignedOutEverywhere {
+        /// How many were live.
+        ended: u64,
+    },
+    /// The user of the token.
+    Profile {
+        /// The user.
+        user: User,
+    },
+    /// Fields were changed.
+    ProfileUpdated {
+        /// The user after the change.
+        user: User,
+    },
+    /// The picture was replaced.
+    AvatarSet {
+        /// The user after the change.
+        user: User,
+    },
+    /// A new password is in force; all other sessions have ended.
+    PasswordChanged {
+        /// The user.
+        user: User,
+    },
+    /// The account is gone.
+    AccountDeleted,
+    /// Whether the address has an account.
+    EmailChecked {
+        /// As typed.
+        email: String,
+        /// The answer.
+        exists: bool,
+    },
+    /// The token is good.
+    TokenVerified {
+        /// Its user.
+        user: User,
+        /// Its claims.
+        claims: Map<String, Value>,
+        /// When it ends.
+        expires_at: Moment,
+    },
+}
+
+impl Outcome {
+    /// The user shown, if the outcome has one.
+    pub const fn user(&self) -> Option<&User> {
+        match self {
+            Outcome::SignedUp { user, .. }
+            | Outcome::SignedIn { user, .. }
+            | Outcome::Refreshed { user, .. }
+            | Outcome::Profile { user }
+            | Outcome::ProfileUpdated { user }
+            | Outcome::AvatarSet { user }
+            | Outcome::PasswordChanged { user }
+            | Outcome::TokenVerified { user, .. } => Some(user),
+            Outcome::SignedOut
+            | Outcome::SignedOutEverywhere { .. }
+            | Outcome::AccountDeleted
+            | Outcome::EmailChecked { .. } => None,
+        }
+    }
+
+    /// The tokens given, if the outcome has some.
+    pub const fn tokens(&self) -> Option<&Tokens> {
+        match self {
+            Outcome::SignedUp { tokens, .. } => tokens.as_ref(),
+            Outcome::SignedIn { tokens, .. } | Outcome::Refreshed { tokens, .. } => Some(tokens),
+            Outcome::SignedOut
+            | Outcome::SignedOutEverywhere { .. }
+            | Outcome::Profile { .. }
+            | Outcome::ProfileUpdated { .. }
+            | Outcome::AvatarSet { .. }
+            | Outcome::PasswordChanged { .. }
+            | Outcome::AccountDeleted
+            | Outcome::EmailChecked { .. }
+            | Outcome::TokenVerified { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! How does a compiled JSON or text template become bytes?
+//!
+//! Literal parts are bytes already; only slots are looked up. No expressions: what a slot can say is this closed list.
+
+use crate::time::Moment;
+use crate::user::{Status, User};
+use serde_json::Value;
+
+/// A place in a template that is filled per answer. Closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Integer id of the user.
+    UserId,
+    /// UUID of the user.
+    UserUuid,
+    /// First `n` characters of the UUID in base 62 (8 to 22): a short public id, stable for the user.
+    UserShortId(u8),
+    /// User name.
+    UserUsername,
+    /// E-mail address.
+    UserEmail,
+    /// Given name.
+    UserFirstName,
+    /// Family name.
+    UserLastName,
+    /// Both names with a space, as far as they are known.
+    UserFullName,
+    /// Phone number.
+    UserPhoneNumber,
+    /// Path or URL of the picture.
+    UserAvatar,
+    /// Role.
+    UserRole,
+    /// List of permissions.
+    UserPermissions,
+    /// `active`, `inactive` or `suspended`.
+    UserStatus,
+    /// Whether the status is active.
+    UserActive,
+    /// Whether the address was verified.
+    UserEmailVerified,
+    /// Sign-up.
+    UserCreatedAt,
+    /// Last sign-in.
+    UserLastLoginAt,
+    /// All custom attributes.
+    UserAttributes,
+    /// One custom attribute.
+    UserAttribute(String),
+    /// The access token.
+    Access,
+    /// Seconds until the access token ends.
+    AccessExpiresIn,
+    /// When the access token ends.
+    AccessExpiresAt,
+    /// When the access token was made.
+    AccessIssuedAt,
+    /// The refresh token.
+    Refresh,
+    /// Seconds until the refresh token ends.
+    RefreshExpiresIn,
+    /// When the refresh token ends.
+    RefreshExpiresAt,
+    /// In claims: when the token is made.
+    Issued,
+    /// In claims: when the token ends.
+    Expires,
+    /// In claims: our ticket as 32 hex digits.
+    TokenId,
+    /// In claims: our ticket as UUID text.
+    TokenUuid,
+    /// In claims and answers: the public address of this server.
+    Issuer,
+    /// The moment of the answer.
+    Now,
+    /// How many sessions were ended.
+    Ended,
+    /// Whether the address has an account.
+    Exists,
+    /// The address that was asked for.
+    AskedEmail,
+    /// The claims of the token that was verified.
+    Claims,
+    /// Code of the refusal.
+    Code,
+    /// Reason of a malformed body, fit for the client.
+    Reason,
+    /// All flaws in the dialect's shape.
+    Flaws,
+    /// Message of the first flaw.
+    FirstMessage,
+    /// Whole seconds to wait.
+    RetryAfter,
+    /// Media type or character set that was refused.
+    MediaType,
+    /// Name of the missing claim.
+    Claim,
+    /// The dialect's word for the JSON type that was sent.
+    JsonType,
+    /// Methods allowed, joined by comma and space.
+    Allow,
+    /// Method of the request.
+    Method,
+    /// Path of the request, without query.
+    Path,
+    /// Id of a fault, as in the log.
+    FaultId,
+    /// In messages: wire name of the field.
+    Field,
+    /// In messages: readable name of the field.
+    Label,
+    /// In messages: limit of the rule.
+    Limit,
+    /// In messages: what was counted or got.
+    Got,
+    /// In items of a list of flaws: wording of the flaw.
+    Message,
+    /// In items of a list of flaws: code of the rule.
+    Rule,
+    /// In items of a list of flaws: where the input stands, as a list (`["body", "email"]`).
+    Place,
+}
+
+/// How a value is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In its own JSON type; moments as RFC 3339 with milliseconds.
+    Natural,
+    /// As text.
+    Text,
+    /// As text in lower case.
+    Lower,
+    /// Moment as RFC 3339: digits of the fraction (`None` = six, or none at all when it is zero), offset in minutes.
+    Iso(Option<u8>, i32),
+    /// Moment as whole seconds.
+    Seconds,
+    /// Moment as milliseconds.
+    Millis,
+    /// Moment by a `strftime` pattern, in UTC.
+    Pattern(String),
+}
+
+/// What is written for a value that is not there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Absent {
+    /// `null`.
+    Null,
+    /// An empty text.
+    Blank,
+    /// Nothing: the member is left out.
+    Omit,
+    /// This value.
+    Value(Value),
+}
+
+/// A slot with the way it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotUse {
+    /// Which.
+    pub slot: Slot,
+    /// How.
+    pub form: Form,
+    /// What if not.
+    pub absent: Absent,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextPart {
+    /// As it is.
+    Literal(String),
+    /// To be filled.
+    Slot(SlotUse),
+}
+
+/// A part of a JSON template.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Bytes of JSON.
+    Bytes(Vec<u8>),
+    /// A comma, unless an object or list has just begun.
+    Comma,
+    /// A JSON value.
+    Value(SlotUse),
+    /// A JSON string of several parts.
+    Text(Vec<TextPart>),
+    /// A member that vanishes, with its comma, when the value is absent.
+    Member(Vec<u8>, SlotUse),
+}
+
+/// A compiled JSON template.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// In order.
+    pub parts: Vec<Part>,
+}
+
+/// Everything that slots can be filled from. What is not there is absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// The user shown.
+    pub user: Option<&'a User>,
+    /// The tokens given.
+    pub tokens: Option<&'a crate::outcome::Tokens>,
+    /// The token being made.
+    pub claims: Option<ClaimFacts<'a>>,
+    /// The moment of the answer.
+    pub now: Option<Moment>,
+    /// Public address.
+    pub issuer: Option<&'a str>,
+    /// Sessions ended.
+    pub ended: Option<u64>,
+    /// Whether the address exists, and the address.
+    pub email: Option<(&'a str, bool)>,
+    /// Claims of a verified token.
+    pub verified: Option<&'a serde_json::Map<String, Value>>,
+    /// The refusal.
+    pub refusal: Option<RefusalFacts<'a>>,
+    /// Method and path of the request.
+    pub request: Option<(&'a str, &'a str)>,
+    /// Id of a fault.
+    pub fault: Option<&'a str>,
+    /// The flaw being worded.
+    pub flaw: Option<FlawFacts<'a>>,
+}
+
+/// What claims can say of the token being made.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimFacts<'a> {
+    /// When it is made.
+    pub issued: Moment,
+    /// When it ends.
+    pub expires: Moment,
+    /// Our ticket, 32 hex digits.
+    pub ticket: &'a str,
+}
+
+/// What an answer can say of a refusal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RefusalFacts<'a> {
+    /// Stable code.
+    pub code: &'a str,
+    /// Reason of a malformed body, media type, character set, claim or JSON type: whatever the refusal holds.
+    pub detail: Option<&'a str>,
+    /// Flaws in the dialect's shape.
+    pub flaws: Option<&'a Value>,
+    /// Wording of the first flaw.
+    pub first_message: Option<&'a str>,
+    /// Seconds.
+    pub retry_after: Option<u32>,
+    /// Methods.
+    pub allow: Option<&'a str>,
+}
+
+/// What a message can say of a flaw.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlawFacts<'a> {
+    /// Wire name.
+    pub field: &'a str,
+    /// Readable name.
+    pub label: &'a str,
+    /// Limit.
+    pub limit: Option<i64>,
+    /// What was counted.
+    pub got: Option<&'a str>,
+    /// The finished wording (for items).
+    pub message: Option<&'a str>,
+    /// Code of the rule.
+    pub rule: &'a str,
+    /// Where the input stands.
+    pub place: Option<&'a Value>,
+}
+
+/// A value on its way into a template.
+enum Filled<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Str(&'a str),
+    Owned(String),
+    At(Moment),
+    Names(&'a [String]),
+    Json(&'a Value),
+    Object(&'a serde_json::Map<String, Value>),
+}
+
+impl Shape {
+    /// Appends the filled template to `out`.
+    pub fn write(&self, facts: &Facts<'_>, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Bytes(bytes) => out.extend_from_slice(bytes),
+                Part::Comma => comma(out),
+                Part::Value(slot) => write_json(slot, facts, out),
+                Part::Text(parts) => write_str(&text(parts, facts), out),
+                Part::Member(key, slot) => {
+                    if !matches!(fill(&slot.slot, facts), Filled::Null) {
+                        comma(out);
+                        out.extend_from_slice(key);
+                        write_json(slot, facts, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The filled template as bytes.
+    pub fn to_bytes(&self, facts: &Facts<'_>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        self.write(facts, &mut out);
+        out
+    }
+
+    /// Every slot used, for checks at load.
+    pub fn slots(&self) -> Vec<&Slot> {
+        let mut slots = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Value(slot) | Part::Member(_, slot) => slots.push(&slot.slot),
+                Part::Text(parts) => slots.extend(text_slots(parts)),
+                Part::Bytes(_) | Part::Comma => {}
+            }
+        }
+        slots
+    }
+}
+
+/// Every slot used in a text.
+pub fn text_slots(parts: &[TextPart]) -> Vec<&Slot> {
+    parts
+        .iter()
+        .filter_map(|part| match part {
+            TextPart::Slot(slot) => Some(&slot.slot),
+            TextPart::Literal(_) => None,
+        })
+        .collect()
+}
+
+/// The filled text. Absent values are empty.
+pub fn text(parts: &[TextPart], facts: &Facts<'_>) -> String {
+    let mut out = String::new();
+    for part in parts {
+        match part {
+            TextPart::Literal(literal) => out.push_str(literal),
+            TextPart::Slot(slot) => out.push_str(&as_text(slot, facts)),
+        }
+    }
+    out
+}
+
+fn comma(out: &mut Vec<u8>) {
+    if !matches!(out.last(), Some(b'{' | b'[')) {
+        out.push(b',');
+    }
+}
+
+fn write_str(text: &str, out: &mut Vec<u8>) {
+    // Writing into memory can not fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn write_value<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, value);
+}
+
+fn write_json(slot: &SlotUse, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    let filled = fill(&slot.slot, facts);
+    match (&filled, &slot.form) {
+        (Filled::Null, _) => match &slot.absent {
+            Absent::Null | Absent::Omit => out.extend_from_slice(b"null"),
+            Absent::Blank => out.extend_from_slice(b"\"\""),
+            Absent::Value(value) => write_value(value, out),
+        },
+        (Filled::At(at), form) => write_moment(*at, form, out),
+        (_, Form::Text | Form::Lower) => write_str(&as_text(slot, facts), out),
+        (Filled::Bool(value), _) => write_value(value, out),
+        (Filled::Int(value), _) => write_value(value, out),
+        (Filled::Str(value), _) => write_str(value, out),
+        (Filled::Owned(value), _) => write_str(value, out),
+        (Filled::Names(names), _) => write_value(names, out),
+        (Filled::Json(value), _) => write_value(value, out),
+        (Filled::Object(map), _) => write_value(map, out),
+    }
+}
+
+fn write_moment(at: Moment, form: &Form, out: &mut Vec<u8>) {
+    match form {
+        Form::Seconds => write_value(&at.seconds(), out),
+        Form::Millis => write_value(&at.millis(), out),
+        Form::Natural | Form::Text | Form::Lower | Form::Iso(..) | Form::Pattern(_) => {
+            write_str(&moment_text(at, form), out);
+        }
+    }
+}
+
+fn moment_text(at: Moment, form: &Form) -> String {
+    match form {
+        Form::Seconds => at.seconds().to_string(),
+        Form::Millis => at.millis().to_string(),
+        Form::Natural | Form::Text | Form::Lower => at.rfc3339(3),
+        Form::Iso(digits, 0) => at.rfc3339(fraction_digits(at, *digits)),
+        Form::Iso(digits, offset) => with_offset(at, fraction_digits(at, *digits), *offset),
+        Form::Pattern(pattern) => jiff::Timestamp::from_millisecond(at.millis())
+            .map(|t| t.strftime(pattern).to_string())
+            .unwrap_or_default(),
+    }
+}
+
+fn fraction_digits(at: Moment, digits: Option<u8>) -> u8 {
+    digits.unwrap_or(if at.millis() % 1000 == 0 { 0 } else { 6 })
+}
+
+fn with_offset(at: Moment, digits: u8, minutes: i32) -> String {
+    let local = Moment::from_millis(at.millis() + i64::from(minutes) * 60_000).rfc3339(digits);
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("{}{sign}{:02}:{:02}", local.trim_end_matches('Z'), minutes.abs() / 60, minutes.abs() % 60)
+}
+
+fn as_text(slot: &SlotUse, facts: &Facts<'_>) -> String {
+    let text = match fill(&slot.slot, facts) {
+        Filled::Null => match &slot.absent {
+            Absent::Value(Value::String(text)) => text.clone(),
+            Absent::Value(value) => value.to_string(),
+            Absent::Null | Absent::Blank | Absent::Omit => String::new(),
+        },
+        Filled::Bool(value) => value.to_string(),
+        Filled::Int(value) => value.to_string(),
+        Filled::Str(value) => value.to_owned(),
+        Filled::Owned(value) => value,
+        Filled::At(at) => moment_text(at, &slot.form),
+        Filled::Names(names) => names.join(" "),
+        Filled::Json(Value::String(text)) => text.clone(),
+        Filled::Json(value) => value.to_string(),
+        Filled::Object(map) => serde_json::to_string(map).unwrap_or_default(),
+    };
+    if slot.form == Form::Lower { text.to_lowercase() } else { text }
+}
+
+fn fill<'a>(slot: &Slot, facts: &Facts<'a>) -> Filled<'a> {
+    fill_user(slot, facts).or_else(|| fill_tokens(slot, facts)).or_else(|| fill_refusal(slot, facts)).unwrap_or(Filled::Null)
+}
+
+fn optional(text: Option<&str>) -> Filled<'_> {
+    text.map_or(Filled::Null, Filled::Str)
+}
+
+fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    let user = facts.user?;
+    Some(match slot {
+        Slot::UserId => Filled::Int(user.id.0),
+        Slot::UserUuid => Filled::Owned(user.uuid.to_string()),
+        Slot::UserShortId(length) => Filled::Owned(short_id(user.uuid, *length)),
+        Slot::UserUsername => optional(user.username.as_deref()),
+        Slot::UserEmail => optional(user.email.as_deref()),
+        Slot::UserFirstName => Filled::Str(&user.first_name),
+        Slot::UserLastName => Filled::Str(&user.last_name),
+        Slot::UserFullName => Filled::Owned(format!("{} {}", user.first_name, user.last_name).trim().to_owned()),
+        Slot::UserPhoneNumber => optional(user.phone_number.as_deref()),
+        Slot::UserAvatar => optional(user.avatar.as_deref()),
+        Slot::UserRole => Filled::Str(&user.role),
+        Slot::UserPermissions => Filled::Names(&user.permissions),
+        Slot::UserStatus => Filled::Str(user.status.name()),
+        Slot::UserActive => Filled::Bool(user.status == Status::Active),
+        Slot::UserEmailVerified => Filled::Bool(user.email_verified),
+        Slot::UserCreatedAt => Filled::At(user.created_at),
+        Slot::UserLastLoginAt => user.last_login_at.map_or(Filled::Null, Filled::At),
+        Slot::UserAttributes => Filled::Object(&user.attributes),
+        Slot::UserAttribute(name) => match user.attributes.get(name) {
+            None | Some(Value::Null) => Filled::Null,
+            Some(value) => Filled::Json(value),
+        },
+        _ => return None,
+    })
+}
+
+fn fill_tokens<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    let tokens = facts.tokens;
+    let refresh = tokens.and_then(|t| t.refresh.as_ref());
+    let seconds_left = |at: Moment| facts.now.map_or(Filled::Null, |now| Filled::Int(at.seconds() - now.seconds()));
+    Some(match slot {
+        Slot::Access => optional(tokens.map(|t| t.access.token.expose())),
+        Slot::AccessExpiresIn => seconds_left(tokens?.access.expires_at),
+        Slot::AccessExpiresAt => Filled::At(tokens?.access.expires_at),
+        Slot::AccessIssuedAt => Filled::At(tokens?.access.issued_at),
+        Slot::Refresh => optional(refresh.map(|r| r.token.expose())),
+        Slot::RefreshExpiresIn => seconds_left(refresh?.expires_at),
+        Slot::RefreshExpiresAt => Filled::At(refresh?.expires_at),
+        Slot::Issued => Filled::At(facts.claims?.issued),
+        Slot::Expires => Filled::At(facts.claims?.expires),
+        Slot::TokenId => Filled::Str(facts.claims?.ticket),
+        Slot::TokenUuid => Filled::Owned(uuid::Uuid::parse_str(facts.claims?.ticket).ok()?.to_string()),
+        Slot::Issuer => optional(facts.issuer),
+        Slot::Now => Filled::At(facts.now?),
+        Slot::Ended => Filled::Int(i64::try_from(facts.ended?).unwrap_or(i64::MAX)),
+        Slot::Exists => Filled::Bool(facts.email?.1),
+        Slot::AskedEmail => Filled::Str(facts.email?.0),
+        Slot::Claims => Filled::Object(facts.verified?),
+        _ => return None,
+    })
+}
+
+fn fill_refusal<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    let refusal = facts.refusal.unwrap_or_default();
+    let flaw = facts.flaw;
+    Some(match slot {
+        Slot::Code => optional(facts.refusal.map(|r| r.code)),
+        Slot::Reason | Slot::MediaType | Slot::Claim | Slot::JsonType => optional(refusal.detail),
+        Slot::Flaws => Filled::Json(refusal.flaws?),
+        Slot::FirstMessage => optional(refusal.first_message),
+        Slot::RetryAfter => Filled::Int(i64::from(refusal.retry_after?)),
+        Slot::Allow => optional(refusal.allow),
+        Slot::Method => Filled::Str(facts.request?.0),
+        Slot::Path => Filled::Str(facts.request?.1),
+        Slot::FaultId => optional(facts.fault),
+        Slot::Field => Filled::Str(flaw?.field),
+        Slot::Label => Filled::Str(flaw?.label),
+        Slot::Limit => Filled::Int(flaw?.limit?),
+        Slot::Got => optional(flaw?.got),
+        Slot::Message => optional(flaw?.message),
+        Slot::Rule => Filled::Str(flaw?.rule),
+        Slot::Place => Filled::Json(flaw?.place?),
+        _ => return None,
+    })
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The first `length` (8 to 22) base 62 digits of a UUID's number, least significant first.
+pub fn short_id(uuid: uuid::Uuid, length: u8) -> String {
+    let mut rest = uuid.as_u128();
+    (0..length.clamp(8, 22))
+        .map(|_| {
+            // The remainder is below 62.
+            let digit = usize::try_from(rest % 62).unwrap_or(0);
+            rest /= 62;
+            char::from(BASE62[digit])
+        })
+        .collect()
+}

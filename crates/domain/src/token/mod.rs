@@ -1,0 +1,17 @@
+//! Which tokens are ours, what do they say, and how are they made?
+//!
+//! Nothing here reads the time of day; only the key generators in [`keys`] draw chance of their own.
+
+mod claims;
+mod json;
+mod jwt;
+pub mod keys;
+mod ticket;
+
+#[cfg(test)]
+mod tests;
+
+pub use claims::Claims;
+pub use jwt::{HeaderPlan, MAX_TOKEN_BYTES, TokenFault};
+pub use keys::{Algorithm, Key, KeyFault, KeySet};
+pub use ticket::{Digest, Kind, RefreshTicket, Ticket, TicketKey};
