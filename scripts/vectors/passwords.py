@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes crates/domain/testdata/passwords/*.txt with the libraries that made such hashes in the first place.
 
-    python3 -m venv /tmp/vectors
-    /tmp/vectors/bin/pip install django==5.2.19 bcrypt==5.0.0 argon2-cffi==25.1.0 passlib==1.7.4
-    /tmp/vectors/bin/python scripts/vectors/passwords.py
+    python3 -m venv vectors-env
+    vectors-env/bin/pip install django==5.2.19 bcrypt==5.0.0 argon2-cffi==25.1.0 passlib==1.7.4
+    vectors-env/bin/python scripts/vectors/passwords.py
 
 bcrypt with C strings comes from libxcrypt (libcrypt.so.1, as in Debian and Fedora). Salts are fixed, so the files
 come out the same each time. The origin decides for every line whether the password matches.
@@ -222,7 +222,7 @@ def bcrypt_file():
     write(
         "bcrypt",
         [f"$2a$ and $2b$ with bcrypt {bcrypt.__version__}, cut at 72 bytes as it did before 5.0;",
-         "$2a$, $2b$, $2x$ and $2y$ with crypt() of libxcrypt (C strings); one $2x$ from the tests of crypt_blowfish",
+         "$2a$, $2b$, $2x$ and $2y$ with crypt() of libxcrypt 4.4 (C strings); one $2x$ from the tests of crypt_blowfish",
          "(Openwall), recomputed; one salt with its spare bits set. Cost 4, one at the usual 10."],
         lines(CASES[:4] + CASES[5:] + LONG, pyca("2b")),
         lines(CASES[:4] + CASES[5:] + LONG, pyca("2a")),

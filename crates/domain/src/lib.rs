@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod identifier;
 pub mod input;
+pub mod json;
 pub mod judgement;
 pub mod outcome;
 pub mod password;

@@ -2,15 +2,11 @@
 
 use crate::contract::PasswordPolicy;
 use crate::input::{Flaw, Input, Rule};
+use crate::password::{MAX_BYTES, MAX_CODE_POINTS};
 
 /// The 20,000 most common passwords in lower case, sorted by byte (compiled by Royce Williams from the
 /// public Pwned Passwords corpus; the list that Django ships under the BSD licence).
 const COMMON: &str = include_str!("common_passwords.txt");
-
-/// Longest password, in code points. Longer ones are refused, never cut (SEC-02).
-pub const MAX_PASSWORD_CHARS: usize = 256;
-/// Longest password, in bytes.
-pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Words that belong to the account and so must not be its password.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +31,8 @@ impl PasswordPolicy {
                 ..Flaw::with_limit(input, Rule::PasswordTooShort, i64::from(self.min_length))
             });
         }
-        if length > MAX_PASSWORD_CHARS || password.len() > MAX_PASSWORD_BYTES {
-            let limit = i64::try_from(MAX_PASSWORD_CHARS).unwrap_or(i64::MAX);
+        if length > MAX_CODE_POINTS || password.len() > MAX_BYTES {
+            let limit = i64::try_from(MAX_CODE_POINTS).unwrap_or(i64::MAX);
             flaws.push(Flaw::with_limit(input, Rule::PasswordTooLong, limit));
         }
         if self.refuse_common && is_common(password, own) {

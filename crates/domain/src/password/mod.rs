@@ -145,7 +145,12 @@ pub static FORMATS: [Format; 11] = [
         caps: BCRYPT,
         parse: bcrypt::parse_django,
     },
-    Format { scheme: Scheme::DjangoScrypt, prefixes: &["scrypt$"], caps: SCRYPT, parse: scrypt::parse_django },
+    Format {
+        scheme: Scheme::DjangoScrypt,
+        prefixes: &["scrypt$"],
+        caps: SCRYPT,
+        parse: scrypt::parse_django,
+    },
     Format {
         scheme: Scheme::Bcrypt,
         prefixes: &["$2a$", "$2b$", "$2x$", "$2y$"],

@@ -46,8 +46,7 @@ pub(super) fn parse(reading: &Reading<'_>) -> Result<Kind, HashFault> {
 /// Django's `scrypt$N$salt$r$p$hash`; the salt is the text itself.
 pub(super) fn parse_django(reading: &Reading<'_>) -> Result<Kind, HashFault> {
     let [n, salt, block_size, lanes, tag] = reading.fields(reading.rest())?;
-    let (n, block_size, lanes) =
-        (reading.number(n)?, reading.number(block_size)?, reading.number(lanes)?);
+    let (n, block_size, lanes) = (reading.number(n)?, reading.number(block_size)?, reading.number(lanes)?);
     let (params, memory_kib) = parse_costs(reading, n, block_size, lanes)?;
     reading.check_salt(salt.as_bytes(), 1)?;
     let tag = SecretBytes::new(reading.tag(tag, Base64::Padded)?);

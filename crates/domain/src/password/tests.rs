@@ -47,7 +47,7 @@ fn check_vectors(scheme: Scheme, backend: Backend) {
         assert_eq!(hash.verify(&unhex(password), &mut workspace), expect, "{scheme} line {}", at + 1);
         seen[usize::from(expect)] += 1;
     }
-    assert!(seen[0] >= 8 && seen[1] >= 8, "{scheme}: {seen:?}");
+    assert!(seen[0] >= 7 && seen[1] >= 7, "{scheme}: {seen:?}");
 }
 
 macro_rules! vector_tests {
@@ -112,8 +112,7 @@ fn oracle((variant, old, (memory, passes, lanes), password, salt, length): &Case
     use base64::Engine as _;
     let base64 = base64::engine::general_purpose::STANDARD_NO_PAD;
     let costs = format!("v={}$m={memory},t={passes},p={lanes}", if *old { 16 } else { 19 });
-    let text =
-        format!("${}${costs}${}${}", algorithm.as_str(), base64.encode(salt), base64.encode(&tag));
+    let text = format!("${}${costs}${}${}", algorithm.as_str(), base64.encode(salt), base64.encode(&tag));
     (text, tag)
 }
 
@@ -238,13 +237,14 @@ fn debug_shows_the_scheme_and_nothing_of_the_hash() {
     let hash = Hash::parse("$2b$04$abcdefghijklmnopqrst0ub8NdINAw1tnhLoyxRzsqO7MzASh2zta").unwrap();
     assert_eq!(format!("{hash:?}"), "Hash(bcrypt)");
     assert_eq!(format!("{:?}", Stored::Usable(hash)), "Usable(Hash(bcrypt))");
-    let candidates = Candidates::new("sécret\u{a0}x").unwrap();
-    assert!(!format!("{candidates:?}").contains("cret"));
+    let candidates = Candidates::new("Zebra\u{a0}x").unwrap();
+    assert!(!format!("{candidates:?}").contains("Zebra"));
 }
 
 #[test]
 fn parameters_that_could_not_be_read_back_are_refused() {
-    for (memory, passes, lanes) in [(0, 2, 1), (7, 2, 1), (64, 0, 1), (64, 2, 0), (63, 2, 8), (262_145, 2, 1)] {
+    for (memory, passes, lanes) in [(0, 2, 1), (7, 2, 1), (64, 0, 1), (64, 2, 0), (63, 2, 8), (262_145, 2, 1)]
+    {
         assert!(Params::new(memory, passes, lanes).is_err(), "{memory} {passes} {lanes}");
     }
     assert_eq!(Params::new(19_456, 2, 1).unwrap(), Params::default());

@@ -126,13 +126,7 @@ impl std::fmt::Debug for Workspace {
     }
 }
 
-fn simd(
-    hasher: &mut argon2_rust::Hasher,
-    recipe: &Recipe,
-    password: &[u8],
-    salt: &[u8],
-    tag: &mut [u8],
-) {
+fn simd(hasher: &mut argon2_rust::Hasher, recipe: &Recipe, password: &[u8], salt: &[u8], tag: &mut [u8]) {
     // One thread whatever the lanes: the hashing threads already fill the cores.
     let params = argon2_rust::Params::builder()
         .memory(Memory::kib(u64::from(recipe.memory_kib)))
@@ -164,4 +158,3 @@ fn portable(blocks: &mut Vec<Block>, recipe: &Recipe, password: &[u8], salt: &[u
         words.zeroize();
     }
 }
-

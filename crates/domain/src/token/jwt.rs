@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Map, Value, json};
 
 use super::claims::Claims;
-use super::json::strict_object;
+use crate::json::strict_object;
 use super::keys::{Algorithm, Key, KeySet};
 
 /// The longest token that is looked at, in bytes.
@@ -94,6 +94,7 @@ impl KeySet {
     /// The claims are taken byte for byte, so their order and spelling are the caller's; they must be one JSON object,
     /// and small enough that the token stays within [`MAX_TOKEN_BYTES`], or [`KeySet::verify`] will refuse it.
     /// ES256 signatures differ from call to call; the other three algorithms always give the same text.
+    /// An ES256 token has a second spelling that verifies as well (s and n - s), so a token is known by its `jti`, never by its text alone.
     pub fn sign(&self, claims_json: &[u8]) -> String {
         let header = self.header();
         let mut token = String::with_capacity(header.len() + claims_json.len() * 4 / 3 + 96);
@@ -115,12 +116,12 @@ impl KeySet {
         let (header, payload, signature) = three_parts(token)?;
         let header = self.read_header(header)?;
         let signed = &token.as_bytes()[..token.len() - signature.len() - 1];
+        let payload = BASE64URL.decode(payload).map_err(|_| TokenFault::Malformed)?;
         let signature = BASE64URL.decode(signature).map_err(|_| TokenFault::Malformed)?;
         if !self.candidates(&header).any(|key| key.verifies(signed, &signature)) {
             return Err(TokenFault::BadSignature);
         }
         self.check_typ(&header)?;
-        let payload = BASE64URL.decode(payload).map_err(|_| TokenFault::Malformed)?;
         strict_object(&payload, CLAIMS_DEPTH).map(Claims::new).ok_or(TokenFault::Malformed)
     }
 

@@ -11,11 +11,9 @@ use aws_lc_rs::signature::{
     KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
     VerificationAlgorithm,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::jwk::PublicJwk;
 use super::jwt::HeaderPlan;
 use crate::secret::SecretBytes;
 
@@ -23,10 +21,9 @@ use crate::secret::SecretBytes;
 pub const MIN_SECRET_BYTES: usize = 32;
 /// How many keys one set may hold, the active one included; it bounds the work for one hostile token.
 pub const MAX_KEYS: usize = 8;
-const MIN_RSA_BITS: usize = 2048;
 
 /// Secrets that are printed in tutorials and templates, or are what a missing variable turns into. Compared without case.
-const SAMPLE_SECRETS: [&str; 40] = [
+pub(super) const SAMPLE_SECRETS: [&str; 40] = [
     "secret",
     "secrets",
     "secretkey",
@@ -155,6 +152,7 @@ pub struct Key {
     material: Arc<Material>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "always behind one Arc, and a process has a handful")]
 enum Material {
     Shared(hmac::Key),
     Pair { private: Option<Private>, public: ParsedPublicKey, jwk: PublicJwk },
@@ -165,9 +163,6 @@ enum Private {
     Rsa(RsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
-
-/// The required members of a public JWK in lexicographic order, as a thumbprint needs them (RFC 7638 section 3.2).
-struct PublicJwk(Vec<(&'static str, String)>);
 
 impl Key {
     /// An HS256 key from a shared secret, which is used as it is, byte for byte.
@@ -275,14 +270,7 @@ impl Key {
     /// The public key as a JWK with `use`, `alg` and `kid`; nothing for a shared secret.
     pub fn jwk(&self) -> Option<Value> {
         let Material::Pair { jwk, .. } = &*self.material else { return None };
-        let mut value = json!({});
-        for (name, text) in &jwk.0 {
-            value[*name] = json!(text);
-        }
-        value["use"] = json!("sig");
-        value["alg"] = json!(self.algorithm.name());
-        value["kid"] = json!(self.kid());
-        Some(value)
+        Some(jwk.value(self.algorithm, self.kid()))
     }
 
     pub(super) fn signature(&self, message: &[u8]) -> Vec<u8> {
@@ -321,87 +309,6 @@ impl std::fmt::Debug for Key {
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
-}
-
-impl PublicJwk {
-    fn read(algorithm: Algorithm, public: &[u8]) -> Result<PublicJwk, KeyFault> {
-        let text = |value: &str| value.to_owned();
-        let members = match algorithm {
-            Algorithm::HS256 => return Err(KeyFault::WrongAlgorithm),
-            Algorithm::ES256 => {
-                let (Some([4]), 65) = (public.first_chunk::<1>(), public.len()) else {
-                    return Err(KeyFault::Unusable);
-                };
-                let (x, y) = public[1..].split_at(32);
-                vec![
-                    ("crv", text("P-256")),
-                    ("kty", text("EC")),
-                    ("x", BASE64URL.encode(x)),
-                    ("y", BASE64URL.encode(y)),
-                ]
-            }
-            Algorithm::RS256 => {
-                let (modulus, exponent) = rsa_public(public).ok_or(KeyFault::Unusable)?;
-                let bits =
-                    modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);
-                if bits < MIN_RSA_BITS {
-                    return Err(KeyFault::TooShort);
-                }
-                vec![
-                    ("e", BASE64URL.encode(exponent)),
-                    ("kty", text("RSA")),
-                    ("n", BASE64URL.encode(modulus)),
-                ]
-            }
-            Algorithm::EdDSA if public.len() == 32 => {
-                vec![("crv", text("Ed25519")), ("kty", text("OKP")), ("x", BASE64URL.encode(public))]
-            }
-            Algorithm::EdDSA => return Err(KeyFault::Unusable),
-        };
-        Ok(PublicJwk(members))
-    }
-
-    fn thumbprint(&self) -> String {
-        let members: Vec<String> =
-            self.0.iter().map(|(name, text)| format!("{}:{}", json!(name), json!(text))).collect();
-        BASE64URL.encode(Sha256::digest(format!("{{{}}}", members.join(","))))
-    }
-}
-
-/// Modulus and exponent, without leading zeros, of a PKCS#1 `RSAPublicKey` (RFC 8017 appendix A.1.1).
-fn rsa_public(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (body, rest) = der_value(0x30, der)?;
-    let (modulus, after) = der_value(0x02, body)?;
-    let (exponent, end) = der_value(0x02, after)?;
-    if rest.is_empty() && end.is_empty() {
-        Some((without_sign(modulus)?, without_sign(exponent)?))
-    } else {
-        None
-    }
-}
-
-/// The bytes of a positive DER integer without its sign byte.
-fn without_sign(number: &[u8]) -> Option<&[u8]> {
-    match number {
-        [0, rest @ ..] if !rest.is_empty() => Some(rest),
-        [first, ..] if (1..=0x7f).contains(first) => Some(number),
-        _ => None,
-    }
-}
-
-/// The content of the DER value with this tag at the head of `der`, and what follows it.
-fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = der.split_first_chunk::<2>()?;
-    if found != tag {
-        return None;
-    }
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
-        0x82 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), rest.get(2..)?),
-        _ => return None,
-    };
-    rest.split_at_checked(length)
 }
 
 /// The keys of one issuer: one signs, all of them verify.
@@ -474,152 +381,4 @@ fn is_sample(secret: &[u8]) -> bool {
     trimmed.is_empty()
         || repeated
         || SAMPLE_SECRETS.iter().any(|sample| trimmed.eq_ignore_ascii_case(sample.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(text: &str) -> SecretBytes {
-        SecretBytes::new(text)
-    }
-
-    #[test]
-    fn a_shared_secret_is_long_and_not_from_a_tutorial() {
-        let short = "0123456789abcdef";
-        assert_eq!(Key::hs256(&secret(short), false).unwrap_err(), KeyFault::TooShort);
-        assert_eq!(
-            Key::hs256(&secret("0123456789abcdef0123456789abcde"), false).unwrap_err(),
-            KeyFault::TooShort
-        );
-        assert!(Key::hs256(&secret(short), true).is_ok());
-        assert!(Key::hs256(&secret("0123456789abcdef0123456789abcdef"), false).is_ok());
-        let repeated = "a".repeat(64);
-        for sample in
-            ["", " ", "\n", "x", &repeated, "secret", " Secret\n", "CHANGEME", "your-256-bit-secret"]
-        {
-            for allow_short in [false, true] {
-                assert_eq!(
-                    Key::hs256(&secret(sample), allow_short).unwrap_err(),
-                    KeyFault::Sample,
-                    "{sample:?}"
-                );
-            }
-        }
-        for sample in SAMPLE_SECRETS {
-            assert_eq!(Key::hs256(&secret(sample), true).unwrap_err(), KeyFault::Sample);
-        }
-    }
-
-    #[test]
-    fn a_generated_key_comes_back_from_its_der() {
-        for (key, der) in
-            [Key::generate_es256(), Key::generate_eddsa(), Key::generate_rs256()].map(Result::unwrap)
-        {
-            let again = Key::from_pkcs8(key.algorithm(), der.expose()).unwrap();
-            assert_eq!(again.jwk(), key.jwk());
-            let signature = key.signature(b"text");
-            assert!(again.verifies(b"text", &signature));
-            assert!(!again.verifies(b"Text", &signature));
-        }
-    }
-
-    #[test]
-    fn a_key_serves_one_algorithm() {
-        let (_, es) = Key::generate_es256().unwrap();
-        let (_, ed) = Key::generate_eddsa().unwrap();
-        for algorithm in [Algorithm::RS256, Algorithm::EdDSA] {
-            assert_eq!(Key::from_pkcs8(algorithm, es.expose()).unwrap_err(), KeyFault::Unusable);
-        }
-        assert_eq!(Key::from_pkcs8(Algorithm::ES256, ed.expose()).unwrap_err(), KeyFault::Unusable);
-        assert_eq!(Key::from_pkcs8(Algorithm::HS256, ed.expose()).unwrap_err(), KeyFault::WrongAlgorithm);
-        assert_eq!(Key::from_public(Algorithm::HS256, &[7; 32]).unwrap_err(), KeyFault::WrongAlgorithm);
-        for algorithm in [Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] {
-            for bytes in [&b""[..], b"x", &[4; 65], &[0x30; 300], &[0x30, 0x82, 0xff, 0xff, 2]] {
-                assert_eq!(Key::from_public(algorithm, bytes).unwrap_err(), KeyFault::Unusable);
-                assert_eq!(Key::from_pkcs8(algorithm, bytes).unwrap_err(), KeyFault::Unusable);
-            }
-        }
-    }
-
-    #[test]
-    fn a_short_rsa_key_is_refused_by_its_exact_size() {
-        let public = |bits: usize| {
-            let mut modulus = vec![0xff; bits.div_ceil(8)];
-            modulus[0] >>= (8 - bits % 8) % 8;
-            if bits.is_multiple_of(8) {
-                modulus.insert(0, 0);
-            }
-            let head = u16::try_from(modulus.len()).unwrap().to_be_bytes();
-            let body = [&[2, 0x82], &head[..], &modulus, &[2, 3, 1, 0, 1]].concat();
-            [&[0x30, 0x82], &u16::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
-        };
-        for bits in [1024, 2028, 2040, 2047] {
-            assert_eq!(
-                Key::from_public(Algorithm::RS256, &public(bits)).unwrap_err(),
-                KeyFault::TooShort,
-                "{bits}"
-            );
-        }
-        assert!(Key::from_public(Algorithm::RS256, &public(2048)).is_ok());
-    }
-
-    #[test]
-    fn a_set_is_of_one_family_and_bounded() {
-        let shared = Key::hs256(&secret("0123456789abcdef0123456789abcdef"), false).unwrap();
-        let (es, _) = Key::generate_es256().unwrap();
-        let (ed, _) = Key::generate_eddsa().unwrap();
-        let set = |active: &Key, previous: &[&Key]| {
-            KeySet::new(
-                active.clone(),
-                previous.iter().map(|key| (*key).clone()).collect(),
-                HeaderPlan::default(),
-            )
-        };
-        assert!(set(&ed, &[&es]).is_ok());
-        assert_eq!(set(&shared, &[&es]).unwrap_err(), KeyFault::Mixed);
-        assert_eq!(set(&es, &[&shared]).unwrap_err(), KeyFault::Mixed);
-        assert_eq!(set(&es, &[&ed, &es]).unwrap_err(), KeyFault::Twice);
-        assert!(set(&shared, &[&shared; MAX_KEYS - 1]).is_ok());
-        assert_eq!(set(&shared, &[&shared; MAX_KEYS]).unwrap_err(), KeyFault::TooMany);
-        let verifier = Key::from_public(
-            Algorithm::EdDSA,
-            &BASE64URL.decode(ed.jwk().unwrap()["x"].as_str().unwrap()).unwrap(),
-        );
-        assert_eq!(set(&verifier.unwrap(), &[]).unwrap_err(), KeyFault::NoPrivateKey);
-    }
-
-    #[test]
-    fn the_published_set_holds_public_members_only() {
-        let shared = Key::hs256(&secret("0123456789abcdef0123456789abcdef"), false).unwrap();
-        assert_eq!(KeySet::new(shared, vec![], HeaderPlan::default()).unwrap().jwks(), json!({"keys": []}));
-        let keys =
-            [Key::generate_es256(), Key::generate_eddsa(), Key::generate_rs256()].map(|made| made.unwrap().0);
-        let [es, ed, rs] = keys.clone();
-        let jwks = KeySet::new(es, vec![ed, rs], HeaderPlan::default()).unwrap().jwks();
-        let members: Vec<Vec<&String>> = jwks["keys"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|key| key.as_object().unwrap().keys().collect())
-            .collect();
-        assert_eq!(members[0], ["crv", "kty", "x", "y", "use", "alg", "kid"]);
-        assert_eq!(members[1], ["crv", "kty", "x", "use", "alg", "kid"]);
-        assert_eq!(members[2], ["e", "kty", "n", "use", "alg", "kid"]);
-        assert_eq!(BASE64URL.decode(jwks["keys"][2]["n"].as_str().unwrap()).unwrap().len() * 8, 3072);
-        for (index, key) in keys.iter().enumerate() {
-            assert_eq!(jwks["keys"][index]["alg"], key.algorithm().name());
-            assert_eq!(jwks["keys"][index]["kid"], key.kid().unwrap());
-            assert_eq!(jwks["keys"][index]["use"], "sig");
-        }
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let text = "0123456789abcdef0123456789abcdef";
-        let key = Key::hs256(&secret(text), false).unwrap();
-        assert_eq!(format!("{key:?}"), "Key { algorithm: HS256, kid: None, .. }");
-        let set = KeySet::new(key, vec![], HeaderPlan::default()).unwrap();
-        assert_eq!(format!("{set:?}"), "[Key { algorithm: HS256, kid: None, .. }]");
-    }
 }

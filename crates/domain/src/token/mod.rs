@@ -1,9 +1,9 @@
 //! Which tokens are ours, what do they say, and how are they made?
 //!
-//! Nothing here reads the time of day; only the key generators in [`keys`] draw chance of their own.
+//! Nothing here reads the time of day. Only the key generators in [`keys`] and ES256 signatures draw chance of their own.
 
 mod claims;
-mod json;
+mod jwk;
 mod jwt;
 pub mod keys;
 mod ticket;

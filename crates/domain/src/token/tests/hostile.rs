@@ -269,12 +269,11 @@ fn only_the_strict_compact_form_is_read() {
     let set = set_of(&key);
     let token = set.sign(CLAIMS);
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let sign = |header: &str, claims: &str| craft_encoded(header, claims, |text| key.signature(text));
     let json = format!(r#"{{"payload":"{claims}","protected":"{header}","signature":"{signature}"}}"#);
     let general = format!(
         r#"{{"payload":"{claims}","signatures":[{{"protected":"{header}","signature":"{signature}"}}]}}"#
     );
-    let mut refused = vec![
+    let refused = vec![
         String::new(),
         ".".into(),
         "..".into(),
@@ -303,7 +302,19 @@ fn only_the_strict_compact_form_is_read() {
         token.replace('.', ","),
         format!("\u{feff}{token}"),
     ];
-    // Signed texts in a form that is not strict: the signature is good, the form is not.
+    for text in refused {
+        assert_eq!(set.verify(&text), Err(FORM), "{}", text.chars().take(200).collect::<String>());
+    }
+}
+
+#[test]
+fn a_good_signature_does_not_excuse_a_bad_form() {
+    let key = shared_key();
+    let set = set_of(&key);
+    let token = set.sign(CLAIMS);
+    let [header, claims, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let sign = |header: &str, claims: &str| craft_encoded(header, claims, |text| key.signature(text));
+    let mut refused = vec![];
     for bad in [
         "e30=",
         "e30 ",

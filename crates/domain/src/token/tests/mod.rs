@@ -2,6 +2,7 @@
 
 mod claims;
 mod hostile;
+mod keys;
 mod vectors;
 
 use base64::Engine as _;

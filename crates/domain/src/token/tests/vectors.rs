@@ -24,7 +24,9 @@ fn keys(text: &'static str) -> HashMap<&'static str, Key> {
         let [_, name, algorithm, material] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
         let key = match Algorithm::named(algorithm).unwrap() {
             Algorithm::HS256 => Key::hs256(&SecretBytes::new(bytes(material)), false),
-            other => Key::from_pkcs8(other, &bytes(material)),
+            other @ (Algorithm::ES256 | Algorithm::RS256 | Algorithm::EdDSA) => {
+                Key::from_pkcs8(other, &bytes(material))
+            }
         };
         (name, key.unwrap())
     };

@@ -1,35 +1,54 @@
-//! Is this text one JSON object without doubt about its meaning?
+//! Is this text one JSON value without doubt about its meaning?
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::cell::Cell;
 
 /// Reads one JSON object, nothing before or after it.
 ///
 /// Refused (`None`): anything but an object, a name given twice at any depth, nesting deeper than `max_depth`
 /// (the object itself is depth 1), numbers beyond the range of a double, text that is not UTF-8, lone surrogates.
-pub(super) fn strict_object(text: &[u8], max_depth: u8) -> Option<Map<String, Value>> {
+pub fn strict_object(text: &[u8], max_depth: u8) -> Option<Map<String, Value>> {
+    match strict_value(text, max_depth, u32::MAX) {
+        Ok(Value::Object(map)) => Some(map),
+        _ => None,
+    }
+}
+
+/// Reads one JSON value of any type under the same rules, with at most `max_members` members and items in all.
+///
+/// The error says what is wrong and where, never what was sent.
+pub fn strict_value(text: &[u8], max_depth: u8, max_members: u32) -> Result<Value, String> {
+    let members_left = Cell::new(max_members);
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { depth_left: max_depth }.deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
-    if let Value::Object(map) = value { Some(map) } else { None }
+    let value = Strict { depth_left: max_depth, members_left: &members_left }.deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| error.to_string())
 }
 
 /// Builds a [`Value`] and refuses what `serde_json` alone would let pass: a repeated name, a deep nest.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'c> {
     depth_left: u8,
+    members_left: &'c Cell<u32>,
 }
 
-impl Strict {
-    fn inner<E: Error>(self) -> Result<Strict, E> {
+impl<'c> Strict<'c> {
+    fn inner<E: Error>(self) -> Result<Strict<'c>, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Strict { depth_left }),
+            Some(depth_left) => Ok(Strict { depth_left, ..self }),
             None => Err(E::custom("nested too deeply")),
         }
     }
+
+    fn count<E: Error>(self) -> Result<(), E> {
+        let left = self.members_left.get().checked_sub(1).ok_or_else(|| E::custom("too many members"))?;
+        self.members_left.set(left);
+        Ok(())
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
@@ -37,7 +56,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,6 +95,7 @@ impl<'de> Visitor<'de> for Strict {
         let inner = self.inner()?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(inner)? {
+            self.count()?;
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -85,6 +105,7 @@ impl<'de> Visitor<'de> for Strict {
         let inner = self.inner()?;
         let mut map = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
+            self.count()?;
             let value = entries.next_value_seed(inner)?;
             if map.insert(name, value).is_some() {
                 return Err(A::Error::custom("a name is given twice"));
@@ -137,6 +158,8 @@ mod tests {
     fn depth_is_bounded() {
         assert!(strict_object(b"{\"a\":{\"b\":[]}}", 3).is_some());
         assert!(strict_object(b"{\"a\":{\"b\":[]}}", 2).is_none());
+        assert!(strict_value(b"[1,2,[3]]", 3, 4).is_ok());
+        assert!(strict_value(b"[1,2,[3]]", 3, 3).is_err());
         let bomb = [b"{\"a\":".to_vec(), b"[".repeat(5000)].concat();
         assert!(strict_object(&bomb, 16).is_none());
     }
