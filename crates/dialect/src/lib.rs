@@ -1,1 +1,23 @@
-//! placeholder
+//! What is spoken: contracts as data, wire to vocabulary and back. Pure; knows no database, runtime or web framework.
+
+pub mod body;
+mod check;
+mod claims;
+mod compiled;
+pub mod file;
+mod hear;
+mod route;
+mod said;
+mod say;
+mod switchboard;
+mod take;
+mod template;
+mod wording;
+
+pub use compiled::{Dialect, LANGUAGE};
+pub use file::FileFault;
+pub use hear::{Ask, Heard};
+pub use route::Route;
+pub use say::Asked;
+pub use switchboard::{Found, Place, Switchboard};
+pub use template::slot_names;

@@ -1,0 +1,230 @@
+//! Does a dialect make sense as a whole? Everything that can be known at load is refused at load.
+
+use crate::compiled::{Dialect, LANGUAGE};
+use crate::file::Section;
+use crate::route::Route;
+use crate::said::Said;
+use crate::take::{Check, Place};
+use domain::command::Verb;
+use domain::contract::{PasswordPolicy, Rotation, Weakening};
+use domain::input::Input;
+use domain::shape::Slot;
+use domain::token::Algorithm;
+use std::collections::HashSet;
+
+/// Longest life of an access token without a named weakening, in seconds (SEC-53).
+const LONG_ACCESS_SECONDS: i64 = 3600;
+
+/// Notes everything that does not fit together.
+pub fn check(dialect: &Dialect, root: &Section<'_>) {
+    if dialect.routes.is_empty() {
+        root.fault(format!("a dialect of language {LANGUAGE} needs at least one [[route]]"));
+    }
+    if !dialect.refuse.contains_key("default") {
+        root.fault("[refuse.default] is missing: the answer where no other one is written");
+    }
+    let mut names = HashSet::new();
+    for route in &dialect.routes {
+        if !names.insert(route.name.as_str()) {
+            fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));
+        }
+        check_inputs(route, root);
+        check_answers(dialect, route, root);
+        check_path(route, root);
+    }
+    check_twins(dialect, root);
+    check_weakenings(dialect, root);
+}
+
+fn fault(root: &Section<'_>, route: &Route, message: String) {
+    root.faults().at_line(route.line, message);
+}
+
+/// Inputs that a verb can use, and those it can not do without.
+fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
+    use Input::*;
+    const ANYONE: &[Input] = &[Email, Username, Login];
+    match verb {
+        Verb::SignUp => (
+            &[Email, Username, Password, PasswordConfirmation, FirstName, LastName, PhoneNumber, Avatar, Attribute],
+            &[&[Email, Username], &[Password]],
+        ),
+        Verb::SignIn => (&[Email, Username, Login, Password], &[ANYONE, &[Password]]),
+        Verb::Refresh => (&[Refresh], &[&[Refresh]]),
+        Verb::SignOut => (&[Refresh, Access], &[]),
+        Verb::SignOutEverywhere | Verb::WhoAmI => (&[], &[]),
+        Verb::VerifyToken => (&[Token], &[]),
+        Verb::UpdateProfile => {
+            (&[UserId, Email, Username, FirstName, LastName, PhoneNumber, Avatar, Attribute], &[])
+        }
+        Verb::SetAvatar => (&[UserId, Avatar], &[&[Avatar]]),
+        Verb::ChangePassword => {
+            (&[CurrentPassword, NewPassword, PasswordConfirmation], &[&[CurrentPassword], &[NewPassword]])
+        }
+        Verb::DeleteAccount => (&[UserId, Password], &[]),
+        Verb::CheckEmail => (&[Email], &[&[Email]]),
+    }
+}
+
+fn check_inputs(route: &Route, root: &Section<'_>) {
+    let (usable, needed) = inputs_of(route.verb);
+    for take in &route.takes {
+        if take.input != Input::Ignored && !usable.contains(&take.input) {
+            let names: Vec<&str> = usable.iter().map(|input| input.name()).collect();
+            let message = format!(
+                "`{}` can not take `{}`; it takes {}",
+                route.verb.name(),
+                take.input.name(),
+                if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+            );
+            fault(root, route, message);
+        }
+        for check in &take.checks {
+            if let Check::Equals(other) = check
+                && route.take(*other).is_none()
+            {
+                fault(root, route, format!("`equals` names `{}`, which the route does not take", other.name()));
+            }
+        }
+    }
+    for alternatives in needed {
+        if !alternatives.iter().any(|input| route.take(*input).is_some()) {
+            let names: Vec<&str> = alternatives.iter().map(|input| input.name()).collect();
+            fault(root, route, format!("`{}` must take {}", route.verb.name(), names.join(" or ")));
+        }
+    }
+}
+
+fn check_path(route: &Route, root: &Section<'_>) {
+    let parameters: HashSet<&str> =
+        route.path.segments.iter().filter_map(|segment| segment.parameter.as_deref()).collect();
+    let mut taken = HashSet::new();
+    for place in route.takes.iter().flat_map(|take| &take.places) {
+        if let Place::Path(name) = place {
+            taken.insert(name.as_str());
+            if !parameters.contains(name.as_str()) {
+                fault(root, route, format!("the path has no parameter {{{name}}}"));
+            }
+        }
+    }
+    for name in parameters.difference(&taken) {
+        fault(root, route, format!("nothing takes the path parameter {{{name}}}"));
+    }
+}
+
+/// Two routes on one path and method need something that tells them apart.
+fn check_twins(dialect: &Dialect, root: &Section<'_>) {
+    for (index, route) in dialect.routes.iter().enumerate() {
+        let twin = dialect.routes[..index].iter().find(|other| {
+            other.method == route.method && other.path.key() == route.path.key() && other.when == route.when
+        });
+        if let Some(twin) = twin {
+            let message = format!("`{}` answers the same requests as `{}`; tell them apart with `when`", route.name, twin.name);
+            fault(root, route, message);
+        }
+    }
+}
+
+fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
+    let answers = route.cases.values().chain([&route.give]);
+    for slot in answers.flat_map(Said::slots) {
+        if let Some(why) = not_in_answer(dialect, route.verb, slot) {
+            fault(root, route, format!("`give` of `{}` can not say {slot:?}: {why}", route.name));
+        }
+    }
+    if !route.cases.is_empty() && route.verb != Verb::CheckEmail {
+        fault(root, route, "`case` goes with check_email only".to_owned());
+    }
+    let refusals = route.refuse.values().chain(dialect.refuse.values());
+    for slot in refusals.flat_map(Said::slots) {
+        if is_personal(slot) {
+            fault(root, route, format!("a refusal can not say {slot:?}"));
+        }
+    }
+}
+
+fn is_personal(slot: &Slot) -> bool {
+    use Slot::*;
+    matches!(
+        slot,
+        UserId | UserUuid | UserShortId(_) | UserUsername | UserEmail | UserFirstName | UserLastName | UserFullName
+            | UserPhoneNumber | UserAvatar | UserRole | UserPermissions | UserStatus | UserActive | UserEmailVerified
+            | UserCreatedAt | UserLastLoginAt | UserAttributes | UserAttribute(_)
+    ) || is_token(slot)
+}
+
+fn is_token(slot: &Slot) -> bool {
+    use Slot::*;
+    matches!(slot, Access | AccessExpiresIn | AccessExpiresAt | AccessIssuedAt) || is_refresh(slot)
+}
+
+fn is_refresh(slot: &Slot) -> bool {
+    matches!(slot, Slot::Refresh | Slot::RefreshExpiresIn | Slot::RefreshExpiresAt)
+}
+
+fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
+    let shows_user = !matches!(
+        verb,
+        Verb::SignOut | Verb::SignOutEverywhere | Verb::DeleteAccount | Verb::CheckEmail
+    );
+    let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
+    if is_refresh(slot) && dialect.contract.refresh.is_none() {
+        return Some("the dialect has no [tokens.refresh]");
+    }
+    if is_token(slot) && !gives_tokens {
+        return Some("the verb gives no tokens");
+    }
+    if is_personal(slot) && !shows_user {
+        return Some("the verb shows no user");
+    }
+    match slot {
+        Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
+        Slot::Ended if verb != Verb::SignOutEverywhere => Some("only sign_out_everywhere counts sessions"),
+        Slot::Exists | Slot::AskedEmail if verb != Verb::CheckEmail => Some("only check_email knows it"),
+        Slot::Claims if verb != Verb::VerifyToken => Some("only verify_token shows claims"),
+        Slot::Code | Slot::Reason | Slot::Flaws | Slot::FirstMessage | Slot::RetryAfter | Slot::MediaType | Slot::Claim
+        | Slot::JsonType => Some("it belongs to refusals"),
+        Slot::FaultId => Some("it belongs to refuse.fault"),
+        Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
+            Some("it belongs into messages")
+        }
+        _ => None,
+    }
+}
+
+/// Weaker behaviour must be named, and what is named must be there (SEC-113).
+fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
+    let contract = &dialect.contract;
+    let verb = |verb: Verb| dialect.routes.iter().any(|route| route.verb == verb);
+    let says = |code: &str| {
+        dialect.refuse.contains_key(code)
+            || dialect.routes.iter().any(|route| route.verb == Verb::SignIn && route.refuse.contains_key(code))
+    };
+    let shows_ids = dialect.routes.iter().any(|route| route.give.slots().contains(&&Slot::UserId))
+        || contract.access.claims.shape.slots().contains(&&Slot::UserId);
+    let native = &PasswordPolicy::NATIVE;
+    let facts = [
+        (Weakening::TellsUnknownUser, says("unknown_user")),
+        (Weakening::TellsTaken, verb(Verb::SignUp)),
+        (Weakening::TellsEmailExists, verb(Verb::CheckEmail)),
+        (
+            Weakening::WeakPasswords,
+            contract.passwords.min_length < native.min_length || !contract.passwords.refuse_common,
+        ),
+        (Weakening::SharedSecret, contract.access.algorithm == Algorithm::HS256),
+        (Weakening::NoRotation, contract.refresh.as_ref().is_some_and(|plan| plan.rotation == Rotation::Keep)),
+        (Weakening::LongAccess, contract.access.lifetime_seconds > LONG_ACCESS_SECONDS),
+        (Weakening::NoSessionInAccess, contract.access.claims.token_id.is_none()),
+        (Weakening::IntegerIds, shows_ids),
+        (Weakening::TellsAccountState, says("account_inactive")),
+    ];
+    for (weakening, is_there) in facts {
+        let is_named = contract.weakenings.contains(&weakening);
+        if is_there && !is_named {
+            root.fault(format!("the contract asks for weaker behaviour; name \"{}\" under `weaker`", weakening.name()));
+        }
+        if is_named && !is_there {
+            root.fault(format!("`weaker` names \"{}\", but nothing in the file asks for it", weakening.name()));
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! How does an HTTP request become a command?
+
+use crate::body::{self, Body, ContentType};
+use crate::compiled::{Dialect, OtherJson};
+use crate::route::{Route, UnknownFields};
+use crate::take::{Found, Parts, Place, Take, Taken, cookie, value_type};
+use bytes::Bytes;
+use domain::caller::Bearer;
+use domain::command::{AvatarEdit, Command, Login, SignUp, Target, UpdateProfile, Verb};
+use domain::input::{Flaw, Input, Rule};
+use domain::refusal::Refusal;
+use domain::secret::Secret;
+use http::{HeaderMap, Method, header};
+use serde_json::{Map, Value};
+
+/// A request, heard.
+#[derive(Debug)]
+pub struct Heard<'d> {
+    /// The route that answers.
+    pub route: &'d Route,
+    /// The access token that came along.
+    pub bearer: Bearer,
+    /// What is asked, or why it can not be understood.
+    pub command: Result<Command, Refusal>,
+}
+
+/// What a request brings to the ear of a dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// Path without query.
+    pub path: &'a str,
+    /// Query without the question mark.
+    pub query: &'a str,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The whole body.
+    pub body: &'a Bytes,
+}
+
+impl Dialect {
+    /// Hears a request on a path that has routes for its method. `routes` is never empty; `path` holds the parameters.
+    pub fn hear<'d>(&'d self, routes: &[&'d Route], path: &[(String, String)], ask: Ask<'_>) -> Heard<'d> {
+        let first = routes[0];
+        let bearer = self.bearer(ask);
+        if self.http.checks_accept && !accepts(ask.headers, &self.http.content_type) {
+            return Heard { route: first, bearer, command: Err(Refusal::NotAcceptable) };
+        }
+        let parts = match self.parts(routes, path, ask) {
+            Ok(parts) => parts,
+            Err(refusal) => return Heard { route: first, bearer, command: Err(refusal) },
+        };
+        let route = routes.iter().find(|route| !route.when.is_empty() && told_apart(route, &parts));
+        let route = route.or_else(|| routes.iter().find(|route| route.when.is_empty())).copied();
+        let Some(route) = route else {
+            return Heard { route: first, bearer, command: Err(Refusal::NotFound) };
+        };
+        Heard { route, bearer, command: self.command(route, &parts) }
+    }
+
+    fn parts<'a>(&self, routes: &[&Route], path: &[(String, String)], ask: Ask<'a>) -> Result<Parts<'a>, Refusal> {
+        let query = body::pairs(ask.query).map_err(Refusal::MalformedBody)?;
+        let body = self.body(routes[0], ask)?;
+        Ok(Parts { body, query, headers: ask.headers, path: path.to_vec() })
+    }
+
+    fn body(&self, route: &Route, ask: Ask<'_>) -> Result<Body, Refusal> {
+        if ask.body.is_empty() || route.takes.is_empty() && route.when.is_empty() {
+            return Ok(Body::Absent);
+        }
+        let given = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let given = ContentType::parse(given);
+        let allowed = if route.media.is_empty() { &self.http.media } else { &route.media };
+        let media = body::Media::of(&given.media_type).filter(|media| allowed.contains(media));
+        let Some(media) = media else {
+            return if self.http.other_media_is_empty {
+                Ok(Body::Absent)
+            } else {
+                Err(Refusal::UnsupportedMediaType(printable(&given.media_type)))
+            };
+        };
+        if let Some(charset) = given.charset.as_deref().filter(|c| !matches!(*c, "utf-8" | "utf8")) {
+            return Err(Refusal::UnsupportedCharset(printable(&charset.to_uppercase())));
+        }
+        match media {
+            body::Media::Json => self.json_body(ask.body),
+            body::Media::Form => body::form(ask.body).map_err(Refusal::MalformedBody),
+            body::Media::Multipart => {
+                body::multipart(ask.body, given.boundary.as_deref()).map_err(Refusal::MalformedBody)
+            }
+        }
+    }
+
+    fn json_body(&self, bytes: &[u8]) -> Result<Body, Refusal> {
+        let value = body::json(bytes).map_err(Refusal::MalformedBody)?;
+        if value.is_object() {
+            return Ok(Body::Json(value));
+        }
+        let kind = value_type(&value);
+        match self.http.bodies.get(kind).copied().unwrap_or(OtherJson::NotAnObject) {
+            OtherJson::NotAnObject => Err(Refusal::NotAnObject(kind)),
+            OtherJson::NothingGiven => Err(Refusal::NothingGiven),
+            OtherJson::Malformed => Err(Refusal::MalformedBody(format!("{kind} is not an object"))),
+            OtherJson::Empty => Ok(Body::Absent),
+        }
+    }
+
+    /// The access token, from the first place that holds one.
+    fn bearer(&self, ask: Ask<'_>) -> Bearer {
+        for place in &self.credential.places {
+            let found = match place {
+                Place::Header(name, _) => self.from_header(ask.headers, name),
+                Place::Cookie(name) if is_same_site(ask) => {
+                    cookie(ask.headers, name).map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token)))
+                }
+                _ => Bearer::Absent,
+            };
+            if !matches!(found, Bearer::Absent) {
+                return found;
+            }
+        }
+        Bearer::Absent
+    }
+
+    fn from_header(&self, headers: &HeaderMap, name: &str) -> Bearer {
+        let mut values = headers.get_all(name).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return if headers.contains_key(name) { Bearer::Malformed } else { Bearer::Absent };
+        };
+        let Ok(line) = value.to_str() else { return Bearer::Malformed };
+        let words: Vec<&str> = line.split_ascii_whitespace().take(3).collect();
+        let Some(scheme) = &self.credential.scheme else {
+            return match words.as_slice() {
+                [] => Bearer::Absent,
+                [token] => Bearer::Token(Secret::new(*token)),
+                _ => Bearer::Malformed,
+            };
+        };
+        let same = |given: &str| {
+            if self.credential.exact_scheme { given == scheme } else { given.eq_ignore_ascii_case(scheme) }
+        };
+        match words.as_slice() {
+            [given, token] if same(given) => Bearer::Token(Secret::new(*token)),
+            [given, ..] if same(given) => Bearer::Malformed,
+            _ => Bearer::Absent,
+        }
+    }
+
+    fn command(&self, route: &Route, parts: &Parts<'_>) -> Result<Command, Refusal> {
+        if route.refuse_nothing && gives_nothing(route, parts) {
+            return Err(Refusal::NothingGiven);
+        }
+        let mut inputs = Inputs::of(route, parts);
+        if route.unknown_fields.unwrap_or(self.http.unknown_fields) == UnknownFields::Refuse {
+            inputs.flaws.extend(unknown_fields(route, parts));
+        }
+        if !matches!(route.verb, Verb::SignUp | Verb::UpdateProfile | Verb::SetAvatar) || inputs.is_misplaced(route) {
+            inputs.refuse_flaws(route)?;
+        }
+        inputs.into_command(route)
+    }
+}
+
+/// Cookies travel by themselves: an unsafe request that a page of another site sent carries nobody's credential (SEC-73).
+fn is_same_site(ask: Ask<'_>) -> bool {
+    if matches!(*ask.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return true;
+    }
+    let text = |name: &str| ask.headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        _ => false,
+    }
+}
+
+/// Whether an `Accept` header lets the answer's type through.
+fn accepts(headers: &HeaderMap, content_type: &str) -> bool {
+    let Some(line) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return true };
+    let ours = content_type.split(';').next().unwrap_or("").trim();
+    let family = ours.split('/').next().unwrap_or("");
+    line.trim().is_empty()
+        || line.split(',').any(|range| {
+            let range = range.split(';').next().unwrap_or("").trim();
+            range == "*/*" || range.eq_ignore_ascii_case(ours) || range.strip_suffix("/*") == Some(family)
+        })
+}
+
+/// Client text that is repeated in an answer: visible ASCII, at most 100 bytes.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic()).take(100).collect()
+}
+
+fn told_apart(route: &Route, parts: &Parts<'_>) -> bool {
+    route.when.iter().all(|when| match parts.find(&when.place) {
+        Found::Text(text) => text == when.value,
+        Found::Json(Value::String(text)) => *text == when.value,
+        Found::Absent | Found::Json(_) | Found::File(_) | Found::Damaged => false,
+    })
+}
+
+fn gives_nothing(route: &Route, parts: &Parts<'_>) -> bool {
+    let mut required = route.takes.iter().filter(|take| take.required).peekable();
+    let none_required = required.peek().is_none();
+    let none_given = required.all(|take| !take.is_given(parts));
+    if none_required { matches!(parts.body, Body::Absent) } else { none_given }
+}
+
+fn unknown_fields(route: &Route, parts: &Parts<'_>) -> Vec<Flaw> {
+    let names: Vec<&str> = match &parts.body {
+        Body::Absent => Vec::new(),
+        Body::Json(value) => value.as_object().map_or_else(Vec::new, |map| map.keys().map(String::as_str).collect()),
+        Body::Fields(fields, files) => {
+            fields.iter().map(|(name, _)| name).chain(files.iter().map(|(name, _)| name)).map(String::as_str).collect()
+        }
+    };
+    let places = || route.takes.iter().flat_map(|take| &take.places).chain(route.when.iter().map(|when| &when.place));
+    let known = |name: &str| places().any(|place| matches!(place, Place::Body(path) if path.first().is_some_and(|p| p == name)));
+    names
+        .into_iter()
+        .filter(|name| !known(name))
+        .map(|name| Flaw { field: Some(name.to_owned()), ..Flaw::new(Input::Ignored, Rule::Unknown) })
+        .collect()
+}
+
+/// The inputs of a request, taken, with what is wrong with them.
+struct Inputs {
+    taken: Vec<(Input, Taken)>,
+    attributes: Map<String, Value>,
+    flaws: Vec<Flaw>,
+    made: Vec<Input>,
+}
+
+impl Inputs {
+    fn of(route: &Route, parts: &Parts<'_>) -> Inputs {
+        let mut inputs = Inputs { taken: Vec::new(), attributes: Map::new(), flaws: Vec::new(), made: Vec::new() };
+        let mut phases: Vec<u8> = route.takes.iter().map(|take| take.phase).collect();
+        phases.extend(route.needs.iter().map(|need| need.phase));
+        phases.sort_unstable();
+        phases.dedup();
+        for phase in phases {
+            inputs.needs(route, parts, phase);
+            for take in route.takes.iter().filter(|take| take.phase == phase) {
+                inputs.take(take, parts);
+            }
+            for take in route.takes.iter().filter(|take| take.phase == phase) {
+                if let Some((_, own)) = inputs.taken.iter().find(|(input, _)| *input == take.input) {
+                    take.check_equal(own, &inputs.taken, &mut inputs.flaws);
+                }
+            }
+            if !inputs.flaws.is_empty() {
+                break;
+            }
+        }
+        for take in &route.takes {
+            inputs.make(take);
+        }
+        inputs
+    }
+
+    fn needs(&mut self, route: &Route, parts: &Parts<'_>, phase: u8) {
+        for need in route.needs.iter().filter(|need| need.phase == phase) {
+            let given = |input: &Input| {
+                let mut ignored = Vec::new();
+                let taken = route.take(*input).map(|take| take.take(parts, &mut ignored));
+                !matches!(taken, None | Some(Taken::Absent)) || !ignored.is_empty()
+            };
+            if !need.any.iter().any(given) {
+                let input = need.any.first().copied().unwrap_or(Input::Login);
+                self.flaws.push(Flaw::new(input, Rule::NoneOf));
+            }
+        }
+    }
+
+    fn take(&mut self, take: &Take, parts: &Parts<'_>) {
+        let taken = take.take(parts, &mut self.flaws);
+        match (&take.attribute, taken) {
+            (Some(name), taken) if take.input == Input::Attribute => match taken {
+                Taken::Text(text) => drop(self.attributes.insert(name.clone(), Value::String(text))),
+                Taken::Json(value) => drop(self.attributes.insert(name.clone(), value)),
+                Taken::Null => drop(self.attributes.insert(name.clone(), Value::Null)),
+                Taken::Absent | Taken::File(_) => {}
+            },
+            (_, taken) => self.taken.push((take.input, taken)),
+        }
+    }
+
+    /// Makes an absent value from others (`default = { join = […] }`).
+    fn make(&mut self, take: &Take) {
+        let Some(made) = &take.made else { return };
+        if self.text(take.input).is_some() {
+            return;
+        }
+        let words: Vec<&str> = made.join.iter().filter_map(|input| self.text(*input)).filter(|w| !w.is_empty()).collect();
+        let joined = words.join(&made.with).split_whitespace().collect::<Vec<_>>().join(&made.with);
+        if !joined.is_empty() {
+            let value = if made.lower { joined.to_lowercase() } else { joined };
+            self.taken.retain(|(input, _)| *input != take.input);
+            self.taken.push((take.input, Taken::Text(value)));
+            self.made.push(take.input);
+        }
+    }
+
+    fn text(&self, input: Input) -> Option<&str> {
+        self.taken.iter().find(|(known, _)| *known == input).and_then(|(_, taken)| taken.text())
+    }
+
+    fn owned(&self, input: Input) -> Option<String> {
+        self.text(input).map(str::to_owned)
+    }
+
+    fn secret(&self, input: Input) -> Option<Secret> {
+        self.text(input).map(Secret::new)
+    }
+
+    fn nullable(&self, input: Input) -> Option<Option<String>> {
+        self.taken.iter().find(|(known, _)| *known == input).and_then(|(_, taken)| match taken {
+            Taken::Text(text) => Some(Some(text.clone())),
+            Taken::Null => Some(None),
+            Taken::Absent | Taken::Json(_) | Taken::File(_) => None,
+        })
+    }
+
+    fn avatar(&self) -> Option<AvatarEdit> {
+        self.taken.iter().find(|(known, _)| *known == Input::Avatar).and_then(|(_, taken)| match taken {
+            Taken::File(bytes) => Some(AvatarEdit::Upload(bytes.to_vec())),
+            Taken::Null => Some(AvatarEdit::Clear),
+            Taken::Absent | Taken::Json(_) | Taken::Text(_) => None,
+        })
+    }
+
+    /// The user meant; `me` means the caller.
+    fn target(&self) -> Option<Target> {
+        let (_, taken) = self.taken.iter().find(|(known, _)| *known == Input::UserId)?;
+        match taken {
+            Taken::Json(value) => value.as_i64().map(Target::Id),
+            Taken::Text(text) if text == "me" => None,
+            Taken::Text(text) => Some(match (text.parse(), uuid_of(text)) {
+                (Ok(id), _) => Target::Id(id),
+                (Err(_), Some(target)) => target,
+                (Err(_), None) => Target::Short(text.clone()),
+            }),
+            Taken::Absent | Taken::Null | Taken::File(_) => None,
+        }
+    }
+
+    /// Whether a flaw lies in the path: then there is no such object, whatever else is wrong.
+    fn is_misplaced(&self, route: &Route) -> bool {
+        self.flaws.iter().any(|flaw| {
+            route.take(flaw.input).is_some_and(|take| take.input == Input::UserId && take.refuse.contains_key(&flaw.rule))
+        })
+    }
+
+    fn refuse_flaws(&mut self, route: &Route) -> Result<(), Refusal> {
+        let code = |flaw: &Flaw| route.take(flaw.input).and_then(|take| take.refuse.get(&flaw.rule).copied());
+        if self.flaws.is_empty() {
+            return Ok(());
+        }
+        let misplaced = self.is_misplaced(route);
+        let codes: Option<Vec<&str>> = self.flaws.iter().map(code).filter(|c| !misplaced || c.is_some()).collect();
+        let flaws = std::mem::take(&mut self.flaws);
+        Err(match codes.as_deref().and_then(<[&str]>::first) {
+            Some(&"invalid_credentials") => Refusal::InvalidCredentials,
+            Some(&"token_invalid") => Refusal::TokenInvalid,
+            Some(&"not_found") => Refusal::NotFound,
+            Some(&"not_yours") => Refusal::NotYours,
+            Some(&"malformed_body") => Refusal::MalformedBody("an input has the wrong type".to_owned()),
+            _ => Refusal::InvalidInput(flaws),
+        })
+    }
+
+    fn into_command(self, route: &Route) -> Result<Command, Refusal> {
+        Ok(match route.verb {
+            Verb::SignUp => Command::SignUp(Box::new(self.sign_up())),
+            Verb::SignIn => self.sign_in(route)?,
+            Verb::Refresh => Command::Refresh { token: self.secret(Input::Refresh).ok_or(Refusal::TokenInvalid)? },
+            Verb::SignOut => Command::SignOut {
+                refresh: self.secret(Input::Refresh),
+                access: self.secret(Input::Access),
+                needs_access: route.needs_access,
+            },
+            Verb::SignOutEverywhere => Command::SignOutEverywhere,
+            Verb::WhoAmI => Command::WhoAmI,
+            Verb::VerifyToken => Command::VerifyToken { token: self.secret(Input::Token) },
+            Verb::UpdateProfile => Command::UpdateProfile(Box::new(self.update_profile())),
+            Verb::SetAvatar => {
+                Command::SetAvatar { target: self.target(), avatar: self.avatar(), flaws: self.flaws }
+            }
+            Verb::ChangePassword => Command::ChangePassword {
+                current: self.secret(Input::CurrentPassword).unwrap_or_default(),
+                new: self.secret(Input::NewPassword).unwrap_or_default(),
+            },
+            Verb::DeleteAccount => {
+                Command::DeleteAccount { target: self.target(), password: self.secret(Input::Password) }
+            }
+            Verb::CheckEmail => Command::CheckEmail { email: self.owned(Input::Email).unwrap_or_default() },
+        })
+    }
+
+    fn sign_in(&self, route: &Route) -> Result<Command, Refusal> {
+        let candidates = [(Input::Login, 0), (Input::Email, 1), (Input::Username, 2)];
+        let found = candidates.into_iter().find_map(|(input, kind)| self.owned(input).map(|text| (input, kind, text)));
+        let (input, kind, text) = found.ok_or(Refusal::InvalidCredentials)?;
+        let login = match kind {
+            0 => Login::Either(text),
+            1 => Login::Email(text),
+            _ => Login::Username(text),
+        };
+        let password = self.secret(Input::Password).ok_or(Refusal::InvalidCredentials)?;
+        Ok(Command::SignIn { login, password, exact: route.take(input).is_some_and(|take| take.exact) })
+    }
+
+    fn sign_up(self) -> SignUp {
+        SignUp {
+            username: self.owned(Input::Username),
+            username_made: self.made.contains(&Input::Username),
+            email: self.owned(Input::Email),
+            password: self.secret(Input::Password),
+            first_name: self.owned(Input::FirstName).unwrap_or_default(),
+            last_name: self.owned(Input::LastName).unwrap_or_default(),
+            phone_number: self.owned(Input::PhoneNumber),
+            avatar: self.avatar(),
+            attributes: self.attributes,
+            flaws: self.flaws,
+        }
+    }
+
+    fn update_profile(self) -> UpdateProfile {
+        let name = |input| self.nullable(input).map(Option::unwrap_or_default);
+        UpdateProfile {
+            target: self.target(),
+            username: self.owned(Input::Username),
+            email: self.owned(Input::Email),
+            first_name: name(Input::FirstName),
+            last_name: name(Input::LastName),
+            phone_number: self.nullable(Input::PhoneNumber),
+            avatar: self.avatar(),
+            attributes: self.attributes,
+            flaws: self.flaws,
+        }
+    }
+}
+
+fn uuid_of(text: &str) -> Option<Target> {
+    text.parse().ok().map(Target::Uuid)
+}

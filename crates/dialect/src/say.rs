@@ -1,0 +1,208 @@
+//! How does an outcome or a refusal become an HTTP response?
+
+use crate::compiled::Dialect;
+use crate::route::Route;
+use crate::said::{Said, SaidBody};
+use bytes::Bytes;
+use domain::outcome::Outcome;
+use domain::refusal::Refusal;
+use domain::shape::{Facts, RefusalFacts, text};
+use domain::time::Moment;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+/// What an answer may repeat of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Method.
+    pub method: &'a str,
+    /// Path without query.
+    pub path: &'a str,
+    /// Methods of the path, as `{allow}` says them.
+    pub allow: &'a str,
+    /// The moment of the answer.
+    pub now: Moment,
+    /// Public address of the server.
+    pub issuer: &'a str,
+}
+
+impl Dialect {
+    /// Says the answer. Pure: the same facts give the same bytes.
+    pub fn say(&self, route: Option<&Route>, asked: Asked<'_>, result: Result<&Outcome, &Refusal>) -> Response<Bytes> {
+        match result {
+            Ok(outcome) => self.say_outcome(route, asked, outcome),
+            Err(refusal) => self.say_refusal(route, asked, refusal),
+        }
+    }
+
+    fn say_outcome(&self, route: Option<&Route>, asked: Asked<'_>, outcome: &Outcome) -> Response<Bytes> {
+        let mut facts = base(asked);
+        facts.user = outcome.user();
+        facts.tokens = outcome.tokens();
+        let mut case = None;
+        match outcome {
+            Outcome::SignedOutEverywhere { ended } => facts.ended = Some(*ended),
+            Outcome::TokenVerified { claims, .. } => facts.verified = Some(claims),
+            Outcome::EmailChecked { email, exists } => {
+                facts.email = Some((email, *exists));
+                case = Some(if *exists { "exists" } else { "free" });
+            }
+            Outcome::SignedUp { .. }
+            | Outcome::SignedIn { .. }
+            | Outcome::Refreshed { .. }
+            | Outcome::SignedOut
+            | Outcome::Profile { .. }
+            | Outcome::ProfileUpdated { .. }
+            | Outcome::AvatarSet { .. }
+            | Outcome::PasswordChanged { .. }
+            | Outcome::AccountDeleted => {}
+        }
+        let silent = Said::default();
+        let said = match (route, case) {
+            (Some(route), Some(case)) => route.cases.get(case).unwrap_or(&route.give),
+            (Some(route), None) => &route.give,
+            (None, _) => &silent,
+        };
+        self.respond(route, said, 200, &facts)
+    }
+
+    fn say_refusal(&self, route: Option<&Route>, asked: Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
+        let said = self.said_for(route, refusal.code());
+        let worded = match refusal {
+            Refusal::InvalidInput(flaws) | Refusal::Taken(flaws) => Some(self.wording.word(flaws, route)),
+            _ => None,
+        };
+        let (detail, retry_after) = details(self, refusal);
+        let mut facts = base(asked);
+        facts.refusal = Some(RefusalFacts {
+            code: refusal.code(),
+            detail: detail.as_deref(),
+            flaws: worded.as_ref().map(|worded| &worded.list),
+            first_message: worded.as_ref().map(|worded| worded.first.as_str()),
+            retry_after,
+            allow: Some(asked.allow),
+        });
+        let mut response = self.respond(route, &said, default_status(refusal.code()), &facts);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    /// Says that something broke: an id and nothing else. `status` is 500, or 503 with seconds to wait.
+    pub fn say_fault(&self, route: Option<&Route>, asked: Asked<'_>, status: u16, id: &str) -> Response<Bytes> {
+        let mut said = self.said_for(route, "fault");
+        said.status = Some(status);
+        let facts = Facts { fault: Some(id), ..base(asked) };
+        self.respond(route, &said, status, &facts)
+    }
+
+    /// Says yes to OPTIONS with no body.
+    pub fn say_options(&self, route: Option<&Route>, asked: Asked<'_>) -> Response<Bytes> {
+        let said = Said { status: Some(200), body: Some(SaidBody::Empty), ..Said::default() };
+        let mut response = self.respond(route, &said, 200, &base(asked));
+        if let Ok(allow) = HeaderValue::from_str(asked.allow) {
+            response.headers_mut().entry(header::ALLOW).or_insert(allow);
+        }
+        response
+    }
+
+    /// The words for a code: the route's, else the dialect's, else those of the code that is said in its place.
+    fn said_for(&self, route: Option<&Route>, code: &str) -> Said {
+        let default = self.refuse.get("default").cloned().unwrap_or_default();
+        let mut next = Some(code);
+        while let Some(code) = next {
+            let own = route.and_then(|route| route.refuse.get(code));
+            match (own, self.refuse.get(code)) {
+                (Some(own), Some(general)) => return own.over(&general.over(&default)),
+                (Some(said), None) | (None, Some(said)) => return said.over(&default),
+                (None, None) => next = Refusal::said_as(code),
+            }
+        }
+        default
+    }
+
+    fn respond(&self, route: Option<&Route>, said: &Said, status: u16, facts: &Facts<'_>) -> Response<Bytes> {
+        let mut headers = HeaderMap::new();
+        let body = match &said.body {
+            None | Some(SaidBody::Empty) => Bytes::new(),
+            Some(SaidBody::Json(shape)) => {
+                set(&mut headers, header::CONTENT_TYPE, &self.http.content_type);
+                shape.to_bytes(facts).into()
+            }
+            Some(SaidBody::Text(parts)) => {
+                set(&mut headers, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+                text(parts, facts).into()
+            }
+        };
+        let own = route.map_or(&[][..], |route| route.headers.as_slice());
+        for header in self.http.headers.iter().chain(own).chain(&said.headers) {
+            set(&mut headers, header.name.clone(), &text(&header.value, facts));
+        }
+        for cookie in &said.cookies {
+            if let Some(value) = cookie.to_header(facts) {
+                headers.append(header::SET_COOKIE, value);
+            }
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(said.status.unwrap_or(status)).unwrap_or(StatusCode::OK);
+        if response.status() == StatusCode::NO_CONTENT {
+            *response.body_mut() = Bytes::new();
+            headers.remove(header::CONTENT_TYPE);
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Sets a header; an empty or impossible value takes it away.
+fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
+        _ => drop(headers.remove(name)),
+    }
+}
+
+fn base(asked: Asked<'_>) -> Facts<'_> {
+    Facts {
+        now: Some(asked.now),
+        issuer: Some(asked.issuer),
+        request: Some((asked.method, asked.path)),
+        refusal: Some(RefusalFacts { allow: Some(asked.allow), ..RefusalFacts::default() }),
+        ..Facts::default()
+    }
+}
+
+/// What the refusal holds for the client, and the seconds to wait.
+fn details(dialect: &Dialect, refusal: &Refusal) -> (Option<String>, Option<u32>) {
+    match refusal {
+        Refusal::MalformedBody(text)
+        | Refusal::UnsupportedMediaType(text)
+        | Refusal::UnsupportedCharset(text)
+        | Refusal::TokenClaimMissing(text) => (Some(text.clone()), None),
+        Refusal::NotAnObject(kind) => {
+            let name = dialect.http.type_names.get(kind).map_or(*kind, String::as_str);
+            (Some(name.to_owned()), None)
+        }
+        Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => (None, Some(*seconds)),
+        _ => (None, None),
+    }
+}
+
+/// The status where neither route nor dialect names one.
+pub const fn default_status(code: &str) -> u16 {
+    match code.as_bytes() {
+        b"not_found" => 404,
+        b"method_not_allowed" => 405,
+        b"not_acceptable" => 406,
+        b"payload_too_large" => 413,
+        b"unsupported_media_type" | b"unsupported_charset" => 415,
+        b"malformed_body" | b"not_an_object" | b"nothing_given" => 400,
+        b"invalid_input" => 400,
+        b"taken" => 409,
+        b"account_inactive" | b"account_suspended" | b"not_yours" => 403,
+        b"throttled" => 429,
+        b"overloaded" => 503,
+        b"fault" => 500,
+        _ => 401,
+    }
+}

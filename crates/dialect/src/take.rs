@@ -1,0 +1,648 @@
+//! Where does an input stand in a request, and what may it be?
+
+use crate::body::{Body, File};
+use crate::file::{Section, Word, unknown_word};
+use crate::template::compile_text;
+use domain::identifier::EmailKey;
+use domain::input::{Flaw, Input, Rule};
+use domain::shape::{Form, TextPart};
+use regex::Regex;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A place in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A member of the JSON body (nested by dots), or a field or file of a form.
+    Body(Vec<String>),
+    /// A parameter of the query.
+    Query(String),
+    /// A header, with or without a scheme before the value.
+    Header(String, Option<String>),
+    /// A cookie.
+    Cookie(String),
+    /// A segment of the path.
+    Path(String),
+}
+
+impl Place {
+    /// Reads `body.a.b`, `form.a`, `query.a`, `header.X-A`, `cookie.a`, `path.a`.
+    pub fn parse(word: &str) -> Result<Place, String> {
+        let (kind, name) = word.split_once('.').unwrap_or((word, ""));
+        if name.is_empty() || name.split('.').any(str::is_empty) {
+            return Err(format!("\"{word}\" is not a place; write for example \"body.email\" or \"header.X-Token\""));
+        }
+        match kind {
+            "body" | "form" => Ok(Place::Body(name.split('.').map(str::to_owned).collect())),
+            "query" => Ok(Place::Query(name.to_owned())),
+            "header" => Ok(Place::Header(name.to_ascii_lowercase(), None)),
+            "cookie" => Ok(Place::Cookie(name.to_owned())),
+            "path" => Ok(Place::Path(name.to_owned())),
+            other => Err(unknown_word("from", other, &["body", "form", "query", "header", "cookie", "path"])),
+        }
+    }
+
+    /// The last word: the field's name on the wire.
+    pub fn field(&self) -> &str {
+        match self {
+            Place::Body(path) => path.last().map_or("", String::as_str),
+            Place::Query(name) | Place::Header(name, _) | Place::Cookie(name) | Place::Path(name) => name,
+        }
+    }
+
+    /// The place as a list of words (`["body", "email"]`).
+    pub fn to_json(&self) -> Value {
+        let (kind, words): (&str, Vec<&str>) = match self {
+            Place::Body(path) => ("body", path.iter().map(String::as_str).collect()),
+            Place::Query(name) => ("query", vec![name]),
+            Place::Header(name, _) => ("header", vec![name]),
+            Place::Cookie(name) => ("cookie", vec![name]),
+            Place::Path(name) => ("path", vec![name]),
+        };
+        Value::from([vec![kind], words].concat())
+    }
+}
+
+/// A request, taken apart so that inputs can be looked up.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The body.
+    pub body: Body,
+    /// Parameters of the query.
+    pub query: Vec<(String, String)>,
+    /// All headers.
+    pub headers: &'a http::HeaderMap,
+    /// Values of the path's parameters.
+    pub path: Vec<(String, String)>,
+}
+
+/// What stands in a place.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// Nothing.
+    Absent,
+    /// JSON.
+    Json(&'a Value),
+    /// Text of a form, query, header, cookie or path.
+    Text(&'a str),
+    /// A file.
+    File(&'a File),
+    /// A header that can not be read, or is given twice.
+    Damaged,
+}
+
+impl Parts<'_> {
+    /// Looks a place up.
+    pub fn find(&self, place: &Place) -> Found<'_> {
+        match place {
+            Place::Body(path) => self.in_body(path),
+            Place::Query(name) => text_of(&self.query, name),
+            Place::Path(name) => text_of(&self.path, name),
+            Place::Header(name, scheme) => header(self.headers, name, scheme.as_deref()),
+            Place::Cookie(name) => cookie(self.headers, name).map_or(Found::Absent, Found::Text),
+        }
+    }
+
+    fn in_body(&self, path: &[String]) -> Found<'_> {
+        match &self.body {
+            Body::Absent => Found::Absent,
+            Body::Json(value) => {
+                let found = path.iter().try_fold(value, |value, key| value.as_object()?.get(key));
+                found.map_or(Found::Absent, Found::Json)
+            }
+            Body::Fields(fields, files) => {
+                let name = path.join(".");
+                match files.iter().find(|(known, _)| *known == name) {
+                    Some((_, file)) => Found::File(file),
+                    None => text_of(fields, &name),
+                }
+            }
+        }
+    }
+}
+
+fn text_of<'a>(pairs: &'a [(String, String)], name: &str) -> Found<'a> {
+    pairs.iter().find(|(known, _)| known == name).map_or(Found::Absent, |(_, value)| Found::Text(value))
+}
+
+fn header<'a>(headers: &'a http::HeaderMap, name: &str, scheme: Option<&str>) -> Found<'a> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return if headers.contains_key(name) { Found::Damaged } else { Found::Absent };
+    };
+    let Ok(text) = value.to_str() else { return Found::Damaged };
+    match scheme {
+        None => Found::Text(text),
+        Some(scheme) => match text.split_once(' ') {
+            Some((given, rest)) if given.eq_ignore_ascii_case(scheme) => Found::Text(rest.trim()),
+            _ => Found::Absent,
+        },
+    }
+}
+
+/// The value of a cookie; the first one of that name.
+pub fn cookie<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|line| {
+        line.split(';').find_map(|piece| {
+            let (known, value) = piece.trim().split_once('=')?;
+            (known == name).then_some(value)
+        })
+    })
+}
+
+/// The JSON type that an input must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text.
+    Text,
+    /// A text; a number counts as its digits.
+    TextOrNumber,
+    /// A whole number (digits, where the place holds text).
+    Integer,
+    /// Any number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list.
+    List,
+    /// An object.
+    Object,
+    /// Anything.
+    Any,
+    /// An uploaded file; null clears.
+    File,
+}
+
+/// What a null means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nulls {
+    /// A flaw.
+    Refuse,
+    /// The same as absent.
+    Absent,
+    /// A value: the field is cleared.
+    Clear,
+}
+
+/// What an empty text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blanks {
+    /// A flaw.
+    Refuse,
+    /// The same as absent.
+    Absent,
+    /// A value.
+    Allow,
+}
+
+/// A rule on the value.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// Fewest code points.
+    MinLength(i64),
+    /// Most code points.
+    MaxLength(i64),
+    /// Must match.
+    Pattern(Regex),
+    /// Must be an e-mail address.
+    Email,
+    /// Must be one of these.
+    OneOf(Vec<String>),
+    /// Must equal another input.
+    Equals(Input),
+    /// Smallest number.
+    Min(i64),
+    /// Largest number.
+    Max(i64),
+}
+
+/// A value made from other inputs.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// From these, in order.
+    pub join: Vec<Input>,
+    /// With this between.
+    pub with: String,
+    /// In lower case.
+    pub lower: bool,
+}
+
+/// One input of a route, compiled.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// Which.
+    pub input: Input,
+    /// Name of the attribute, for attributes.
+    pub attribute: Option<String>,
+    /// Where, in order; the first place that holds something counts.
+    pub places: Vec<Place>,
+    /// Readable name.
+    pub label: String,
+    /// JSON type.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What a null means.
+    pub null: Nulls,
+    /// What an empty text means.
+    pub blank: Blanks,
+    /// Whether outer white space is cut. Never for passwords.
+    pub trim: bool,
+    /// Whether identifiers must be spelled as stored.
+    pub exact: bool,
+    /// Rules.
+    pub checks: Vec<Check>,
+    /// Wordings of this input.
+    pub messages: BTreeMap<Rule, Vec<TextPart>>,
+    /// Rules that are refused by another code than `invalid_input`.
+    pub refuse: BTreeMap<Rule, &'static str>,
+    /// Later phases are looked at only when earlier ones have no flaw.
+    pub phase: u8,
+    /// Made from other inputs when absent.
+    pub made: Option<Made>,
+}
+
+/// A value, ready for the verb.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// Not there.
+    Absent,
+    /// Cleared.
+    Null,
+    /// A text.
+    Text(String),
+    /// JSON of another type.
+    Json(Value),
+    /// A file.
+    File(bytes::Bytes),
+}
+
+impl Taken {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Taken::Text(text) => Some(text),
+            Taken::Absent | Taken::Null | Taken::Json(_) | Taken::File(_) => None,
+        }
+    }
+}
+
+impl Take {
+    /// The wire name.
+    pub fn field(&self) -> &str {
+        self.places.first().map_or("", Place::field)
+    }
+
+    fn flaw(&self, rule: Rule) -> Flaw {
+        Flaw { field: self.attribute.as_ref().map(|_| self.field().to_owned()), ..Flaw::new(self.input, rule) }
+    }
+
+    /// Whether anything stands in one of the places.
+    pub fn is_given(&self, parts: &Parts<'_>) -> bool {
+        !matches!(self.find(parts), Found::Absent)
+    }
+
+    fn find<'a>(&self, parts: &'a Parts<'_>) -> Found<'a> {
+        self.places
+            .iter()
+            .map(|place| parts.find(place))
+            .find(|found| !matches!(found, Found::Absent))
+            .unwrap_or(Found::Absent)
+    }
+
+    /// Takes the value and notes what is wrong with it.
+    pub fn take(&self, parts: &Parts<'_>, flaws: &mut Vec<Flaw>) -> Taken {
+        let taken = match self.typed(self.find(parts)) {
+            Ok(taken) => self.blank_or(taken, flaws),
+            Err(rule) => {
+                let mut flaw = self.flaw(rule);
+                flaw.got = json_type(self.find(parts)).map(str::to_owned);
+                flaws.push(flaw);
+                return Taken::Absent;
+            }
+        };
+        match &taken {
+            Taken::Absent if self.required => {
+                if flaws.last().is_none_or(|f| f.input != self.input || f.rule != Rule::Blank) {
+                    flaws.push(self.flaw(Rule::Required));
+                }
+            }
+            Taken::Text(text) => self.check_text(text, flaws),
+            Taken::Json(Value::Number(number)) => self.check_number(number, flaws),
+            Taken::Absent | Taken::Null | Taken::Json(_) | Taken::File(_) => {}
+        }
+        taken
+    }
+
+    fn typed(&self, found: Found<'_>) -> Result<Taken, Rule> {
+        match found {
+            Found::Absent => Ok(Taken::Absent),
+            Found::Damaged => Err(Rule::Type),
+            Found::File(file) if self.kind == Kind::File => Ok(Taken::File(file.bytes.clone())),
+            Found::File(_) => Err(Rule::Type),
+            Found::Json(Value::Null) => match self.null {
+                Nulls::Refuse => Err(Rule::Null),
+                Nulls::Absent => Ok(Taken::Absent),
+                Nulls::Clear => Ok(Taken::Null),
+            },
+            Found::Json(value) => self.typed_json(value),
+            Found::Text(text) => self.typed_text(text),
+        }
+    }
+
+    fn typed_json(&self, value: &Value) -> Result<Taken, Rule> {
+        let fits = match (self.kind, value) {
+            (Kind::Text | Kind::TextOrNumber, Value::String(text)) => return Ok(Taken::Text(text.clone())),
+            (Kind::TextOrNumber, Value::Number(number)) => return Ok(Taken::Text(number.to_string())),
+            (Kind::File, _) => return Err(Rule::NotAFile),
+            (Kind::Integer, Value::Number(number)) => number.is_i64() || number.is_u64(),
+            (Kind::Number, Value::Number(_))
+            | (Kind::Boolean, Value::Bool(_))
+            | (Kind::List, Value::Array(_))
+            | (Kind::Object, Value::Object(_))
+            | (Kind::Any, _) => true,
+            _ => false,
+        };
+        if fits { Ok(Taken::Json(value.clone())) } else { Err(Rule::Type) }
+    }
+
+    fn typed_text(&self, text: &str) -> Result<Taken, Rule> {
+        match self.kind {
+            Kind::Text | Kind::TextOrNumber | Kind::Any => Ok(Taken::Text(text.to_owned())),
+            Kind::Integer => text.parse::<i64>().map(|n| Taken::Json(n.into())).map_err(|_| Rule::Type),
+            Kind::Number => text.parse::<f64>().map(|n| Taken::Json(n.into())).map_err(|_| Rule::Type),
+            Kind::Boolean => match text {
+                "true" | "1" => Ok(Taken::Json(true.into())),
+                "false" | "0" => Ok(Taken::Json(false.into())),
+                _ => Err(Rule::Type),
+            },
+            Kind::File => Err(Rule::NotAFile),
+            Kind::List | Kind::Object => Err(Rule::Type),
+        }
+    }
+
+    /// Trims, and decides what an empty text means.
+    fn blank_or(&self, taken: Taken, flaws: &mut Vec<Flaw>) -> Taken {
+        let Taken::Text(text) = taken else { return taken };
+        let text = if self.trim { text.trim().to_owned() } else { text };
+        if !text.is_empty() {
+            return Taken::Text(text);
+        }
+        match self.blank {
+            Blanks::Allow => Taken::Text(text),
+            Blanks::Absent => Taken::Absent,
+            Blanks::Refuse => {
+                flaws.push(self.flaw(Rule::Blank));
+                Taken::Absent
+            }
+        }
+    }
+
+    fn check_text(&self, text: &str, flaws: &mut Vec<Flaw>) {
+        if text.contains('\0') {
+            flaws.push(self.flaw(Rule::NulCharacter));
+            return;
+        }
+        let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        for check in &self.checks {
+            let broken = match check {
+                Check::MinLength(limit) => (length < *limit).then_some((Rule::TooShort, Some(*limit))),
+                Check::MaxLength(limit) => (length > *limit).then_some((Rule::TooLong, Some(*limit))),
+                Check::Pattern(pattern) => (!pattern.is_match(text)).then_some((Rule::Pattern, None)),
+                Check::Email => EmailKey::parse(text).is_none().then_some((Rule::Email, None)),
+                Check::OneOf(values) => (!values.iter().any(|v| v == text)).then_some((Rule::OneOf, None)),
+                Check::Equals(_) | Check::Min(_) | Check::Max(_) => None,
+            };
+            if let Some((rule, limit)) = broken {
+                let got = (rule != Rule::Pattern).then(|| length.to_string());
+                flaws.push(Flaw { limit, got, ..self.flaw(rule) });
+            }
+        }
+    }
+
+    fn check_number(&self, number: &serde_json::Number, flaws: &mut Vec<Flaw>) {
+        let value = number.as_f64().unwrap_or(f64::MAX);
+        for check in &self.checks {
+            #[expect(clippy::cast_precision_loss, reason = "limits in dialect files are small")]
+            let broken = match check {
+                Check::Min(limit) if value < *limit as f64 => Some((Rule::TooSmall, *limit)),
+                Check::Max(limit) if value > *limit as f64 => Some((Rule::TooLarge, *limit)),
+                _ => None,
+            };
+            if let Some((rule, limit)) = broken {
+                flaws.push(Flaw { limit: Some(limit), ..self.flaw(rule) });
+            }
+        }
+    }
+
+    /// Notes a flaw when the value differs from the input it must equal.
+    pub fn check_equal(&self, own: &Taken, others: &[(Input, Taken)], flaws: &mut Vec<Flaw>) {
+        for check in &self.checks {
+            let Check::Equals(other) = check else { continue };
+            let other = others.iter().find(|(input, _)| input == other).and_then(|(_, taken)| taken.text());
+            if own.text() != other {
+                flaws.push(self.flaw(Rule::Differs));
+            }
+        }
+    }
+}
+
+/// The name of the JSON type that was found.
+fn json_type(found: Found<'_>) -> Option<&'static str> {
+    match found {
+        Found::Json(value) => Some(value_type(value)),
+        Found::Absent | Found::Text(_) | Found::File(_) | Found::Damaged => None,
+    }
+}
+
+/// The name of a value's JSON type.
+pub fn value_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Compiles `[route.take.NAME]`.
+pub fn compile(name: &Word<'_>, section: Section<'_>, date: &Form) -> Option<Take> {
+    let (input, attribute) = input_named(name, &section)?;
+    let places = places(&section, input);
+    let kind = section.choice("type", KINDS).unwrap_or(if input == Input::Avatar { Kind::File } else { Kind::Text });
+    let required = section.flag("required").unwrap_or(false);
+    let null_default = if input == Input::Avatar { Nulls::Clear } else { Nulls::Refuse };
+    let field = places.first().map_or(name.text, Place::field).to_owned();
+    let take = Take {
+        input,
+        attribute,
+        label: section.word("label").map_or_else(|| field.clone(), |word| word.text.to_owned()),
+        kind,
+        required,
+        null: section.choice("null", NULLS).unwrap_or(null_default),
+        blank: section.choice("blank", BLANKS).unwrap_or(if required { Blanks::Refuse } else { Blanks::Allow }),
+        trim: trims(&section, input),
+        exact: section.flag("exact").unwrap_or(false),
+        checks: checks(&section, input),
+        messages: messages(section.section("messages"), date),
+        refuse: refusals(section.section("refuse")),
+        phase: section.number("phase", 1..=9).and_then(|n| u8::try_from(n).ok()).unwrap_or(1),
+        made: section.section("default").map(made),
+        places,
+    };
+    section.not_built(&["encoding", "value"]);
+    section.done();
+    Some(take)
+}
+
+const KINDS: &[(&str, Kind)] = &[
+    ("text", Kind::Text),
+    ("text_or_number", Kind::TextOrNumber),
+    ("integer", Kind::Integer),
+    ("number", Kind::Number),
+    ("boolean", Kind::Boolean),
+    ("list", Kind::List),
+    ("object", Kind::Object),
+    ("any", Kind::Any),
+    ("file", Kind::File),
+];
+const NULLS: &[(&str, Nulls)] = &[("refuse", Nulls::Refuse), ("absent", Nulls::Absent), ("clear", Nulls::Clear)];
+const BLANKS: &[(&str, Blanks)] = &[("refuse", Blanks::Refuse), ("absent", Blanks::Absent), ("allow", Blanks::Allow)];
+
+fn input_named(name: &Word<'_>, section: &Section<'_>) -> Option<(Input, Option<String>)> {
+    let (head, tail) = name.text.split_once('.').map_or((name.text, None), |(head, tail)| (head, Some(tail)));
+    let input = Input::parse(head);
+    let named = matches!(input, Some(Input::Attribute | Input::Ignored));
+    match (input, tail) {
+        (Some(input), Some(tail)) if named && !tail.is_empty() => Some((input, Some(tail.to_owned()))),
+        (Some(input), None) if !named => Some((input, None)),
+        (Some(_), _) if named => {
+            section.faults().at(name.span.start, format!("write \"{head}.NAME\", for example [route.take.\"{head}.age\"]"));
+            None
+        }
+        _ => {
+            let names: Vec<&str> = Input::ALL.iter().map(|input| input.name()).collect();
+            section.faults().at(name.span.start, unknown_word("take", name.text, &names));
+            None
+        }
+    }
+}
+
+fn places(section: &Section<'_>, input: Input) -> Vec<Place> {
+    if !section.has("from") {
+        section.fault(format!("`{}` needs `from`, for example \"body.{}\"", section.name(), input.name()));
+    }
+    let scheme = section.word("scheme").map(|word| word.text.to_owned());
+    let mut places = Vec::new();
+    for word in section.words("from").unwrap_or_default() {
+        match Place::parse(word.text) {
+            Ok(Place::Query(_)) if input.is_secret() => {
+                let message = "a secret must not stand in a query: addresses are written to logs and histories";
+                section.faults().at(word.span.start, message);
+            }
+            Ok(Place::Header(name, _)) => places.push(Place::Header(name, scheme.clone())),
+            Ok(place) => places.push(place),
+            Err(message) => section.faults().at(word.span.start, message),
+        }
+    }
+    places
+}
+
+fn trims(section: &Section<'_>, input: Input) -> bool {
+    let trim = section.flag("trim");
+    if trim == Some(true) && input.is_secret() {
+        section.fault("a password or token is taken as typed; `trim` is not for secrets");
+    }
+    trim.unwrap_or(!input.is_secret()) && !input.is_secret()
+}
+
+fn checks(section: &Section<'_>, input: Input) -> Vec<Check> {
+    let mut checks = Vec::new();
+    checks.extend(section.number("min_length", 0..=4096).map(Check::MinLength));
+    checks.extend(section.number("max_length", 0..=4096).map(Check::MaxLength));
+    if let Some(word) = section.word("pattern") {
+        match regex::RegexBuilder::new(word.text).size_limit(1 << 20).build() {
+            Ok(pattern) => checks.push(Check::Pattern(pattern)),
+            Err(error) => section.faults().at(word.span.start, format!("this pattern can not be used: {error}")),
+        }
+    }
+    if section.choice("format", &[("email", ())]).is_some() {
+        checks.push(Check::Email);
+    }
+    if let Some(words) = section.words("one_of") {
+        checks.push(Check::OneOf(words.iter().map(|word| word.text.to_owned()).collect()));
+    }
+    checks.extend(section.number("min", i64::MIN..=i64::MAX).map(Check::Min));
+    checks.extend(section.number("max", i64::MIN..=i64::MAX).map(Check::Max));
+    if let Some(word) = section.word("equals") {
+        match Input::parse(word.text) {
+            Some(other) if other != input => checks.push(Check::Equals(other)),
+            _ => section.faults().at(word.span.start, "`equals` needs the name of another input of this route"),
+        }
+    }
+    checks
+}
+
+/// Compiles a table of rule → wording.
+pub fn messages(section: Option<Section<'_>>, date: &Form) -> BTreeMap<Rule, Vec<TextPart>> {
+    let mut messages = BTreeMap::new();
+    for (rule, word) in rule_words(section.as_ref()) {
+        if let Some(section) = &section {
+            messages.insert(rule, compile_text(word.text, word.span.start, date, section.faults()));
+        }
+    }
+    messages
+}
+
+fn refusals(section: Option<Section<'_>>) -> BTreeMap<Rule, &'static str> {
+    let mut refusals = BTreeMap::new();
+    for (rule, word) in rule_words(section.as_ref()) {
+        let code = ["invalid_credentials", "token_invalid", "not_found", "malformed_body", "not_yours"]
+            .into_iter()
+            .find(|code| *code == word.text);
+        match (code, &section) {
+            (Some(code), _) => {
+                refusals.insert(rule, code);
+            }
+            (None, Some(section)) => section.faults().at(
+                word.span.start,
+                "a broken rule can be refused as invalid_credentials, token_invalid, not_found, malformed_body or not_yours",
+            ),
+            (None, None) => {}
+        }
+    }
+    refusals
+}
+
+fn rule_words<'a>(section: Option<&Section<'a>>) -> Vec<(Rule, Word<'a>)> {
+    let Some(section) = section else { return Vec::new() };
+    let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.code()).collect();
+    let mut words = Vec::new();
+    for (key, value) in section.entries() {
+        match (Rule::parse(key.text), value.get_ref().as_str()) {
+            (Some(rule), Some(text)) => words.push((rule, Word { text, span: value.span() })),
+            (Some(_), None) => section.faults().at(value.span().start, format!("`{}` must be a text", key.text)),
+            (None, _) => section.faults().at(key.span.start, unknown_word("rule", key.text, &names)),
+        }
+    }
+    words
+}
+
+fn made(section: Section<'_>) -> Made {
+    let mut join = Vec::new();
+    for word in section.words("join").unwrap_or_default() {
+        match Input::parse(word.text) {
+            Some(input) => join.push(input),
+            None => section.faults().at(word.span.start, "`join` needs names of inputs"),
+        }
+    }
+    let made = Made {
+        join,
+        with: section.word("with").map_or_else(String::new, |word| word.text.to_owned()),
+        lower: section.choice("case", &[("lower", true), ("as_typed", false)]).unwrap_or(false),
+    };
+    section.done();
+    made
+}
