@@ -78,8 +78,10 @@ impl ContentType {
     /// Takes a header value apart. Unknown parameters are left alone.
     pub fn parse(header: &str) -> ContentType {
         let mut pieces = header.split(';');
-        let mut parsed =
-            ContentType { media_type: pieces.next().unwrap_or("").trim().to_ascii_lowercase(), ..Self::default() };
+        let mut parsed = ContentType {
+            media_type: pieces.next().unwrap_or("").trim().to_ascii_lowercase(),
+            ..Self::default()
+        };
         for piece in pieces {
             let Some((name, value)) = piece.split_once('=') else { continue };
             let value = value.trim().trim_matches('"');
@@ -207,7 +209,8 @@ fn split_part(part: Bytes) -> Result<(String, Bytes), String> {
 
 /// A parameter of the part's `Content-Disposition`.
 fn parameter(head: &str, name: &str) -> Option<String> {
-    let line = head.split("\r\n").find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
+    let line =
+        head.split("\r\n").find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
     line.split(';').skip(1).find_map(|piece| {
         let (key, value) = piece.split_once('=')?;
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
@@ -251,22 +254,27 @@ mod tests {
 
     #[test]
     fn forms_are_decoded_and_doubt_is_refused() {
-        assert_eq!(pairs("a=1+2&b=%C3%A9&c").unwrap(), [
-            ("a".into(), "1 2".into()),
-            ("b".into(), "é".into()),
-            ("c".into(), String::new())
-        ]);
+        assert_eq!(
+            pairs("a=1+2&b=%C3%A9&c").unwrap(),
+            [("a".into(), "1 2".into()), ("b".into(), "é".into()), ("c".into(), String::new())]
+        );
         for text in ["a=1&a=2", "a=%", "a=%zz", "a=%ff", "%ff=1"] {
             assert!(pairs(text).is_err(), "{text}");
         }
-        assert!(pairs(&"x".repeat(10).chars().enumerate().map(|(i, _)| format!("a{i}=1&")).collect::<String>()).is_ok());
+        assert!(
+            pairs(&"x".repeat(10).chars().enumerate().map(|(i, _)| format!("a{i}=1&")).collect::<String>())
+                .is_ok()
+        );
         assert!(pairs(&(0..101).map(|i| format!("a{i}=1&")).collect::<String>()).is_err());
     }
 
     #[test]
     fn content_types_are_taken_apart() {
         let parsed = ContentType::parse("Application/JSON; Charset=\"UTF-8\"");
-        assert_eq!((parsed.media_type.as_str(), parsed.charset.as_deref()), ("application/json", Some("utf-8")));
+        assert_eq!(
+            (parsed.media_type.as_str(), parsed.charset.as_deref()),
+            ("application/json", Some("utf-8"))
+        );
         assert_eq!(ContentType::parse("multipart/form-data; boundary=aB").boundary.as_deref(), Some("aB"));
         assert_eq!(Media::of("application/problem+json"), Some(Media::Json));
         assert_eq!(Media::of("text/plain"), None);

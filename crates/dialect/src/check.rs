@@ -46,7 +46,17 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
     const ANYONE: &[Input] = &[Email, Username, Login];
     match verb {
         Verb::SignUp => (
-            &[Email, Username, Password, PasswordConfirmation, FirstName, LastName, PhoneNumber, Avatar, Attribute],
+            &[
+                Email,
+                Username,
+                Password,
+                PasswordConfirmation,
+                FirstName,
+                LastName,
+                PhoneNumber,
+                Avatar,
+                Attribute,
+            ],
             &[&[Email, Username], &[Password]],
         ),
         Verb::SignIn => (&[Email, Username, Login, Password], &[ANYONE, &[Password]]),
@@ -83,7 +93,11 @@ fn check_inputs(route: &Route, root: &Section<'_>) {
             if let Check::Equals(other) = check
                 && route.take(*other).is_none()
             {
-                fault(root, route, format!("`equals` names `{}`, which the route does not take", other.name()));
+                fault(
+                    root,
+                    route,
+                    format!("`equals` names `{}`, which the route does not take", other.name()),
+                );
             }
         }
     }
@@ -119,7 +133,10 @@ fn check_twins(dialect: &Dialect, root: &Section<'_>) {
             other.method == route.method && other.path.key() == route.path.key() && other.when == route.when
         });
         if let Some(twin) = twin {
-            let message = format!("`{}` answers the same requests as `{}`; tell them apart with `when`", route.name, twin.name);
+            let message = format!(
+                "`{}` answers the same requests as `{}`; tell them apart with `when`",
+                route.name, twin.name
+            );
             fault(root, route, message);
         }
     }
@@ -147,9 +164,25 @@ fn is_personal(slot: &Slot) -> bool {
     use Slot::*;
     matches!(
         slot,
-        UserId | UserUuid | UserShortId(_) | UserUsername | UserEmail | UserFirstName | UserLastName | UserFullName
-            | UserPhoneNumber | UserAvatar | UserRole | UserPermissions | UserStatus | UserActive | UserEmailVerified
-            | UserCreatedAt | UserLastLoginAt | UserAttributes | UserAttribute(_)
+        UserId
+            | UserUuid
+            | UserShortId(_)
+            | UserUsername
+            | UserEmail
+            | UserFirstName
+            | UserLastName
+            | UserFullName
+            | UserPhoneNumber
+            | UserAvatar
+            | UserRole
+            | UserPermissions
+            | UserStatus
+            | UserActive
+            | UserEmailVerified
+            | UserCreatedAt
+            | UserLastLoginAt
+            | UserAttributes
+            | UserAttribute(_)
     ) || is_token(slot)
 }
 
@@ -163,10 +196,8 @@ fn is_refresh(slot: &Slot) -> bool {
 }
 
 fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
-    let shows_user = !matches!(
-        verb,
-        Verb::SignOut | Verb::SignOutEverywhere | Verb::DeleteAccount | Verb::CheckEmail
-    );
+    let shows_user =
+        !matches!(verb, Verb::SignOut | Verb::SignOutEverywhere | Verb::DeleteAccount | Verb::CheckEmail);
     let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
     if is_refresh(slot) && dialect.contract.refresh.is_none() {
         return Some("the dialect has no [tokens.refresh]");
@@ -182,7 +213,13 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
         Slot::Ended if verb != Verb::SignOutEverywhere => Some("only sign_out_everywhere counts sessions"),
         Slot::Exists | Slot::AskedEmail if verb != Verb::CheckEmail => Some("only check_email knows it"),
         Slot::Claims if verb != Verb::VerifyToken => Some("only verify_token shows claims"),
-        Slot::Code | Slot::Reason | Slot::Flaws | Slot::FirstMessage | Slot::RetryAfter | Slot::MediaType | Slot::Claim
+        Slot::Code
+        | Slot::Reason
+        | Slot::Flaws
+        | Slot::FirstMessage
+        | Slot::RetryAfter
+        | Slot::MediaType
+        | Slot::Claim
         | Slot::JsonType => Some("it belongs to refusals"),
         Slot::FaultId => Some("it belongs to refuse.fault"),
         Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
@@ -198,7 +235,10 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
     let verb = |verb: Verb| dialect.routes.iter().any(|route| route.verb == verb);
     let says = |code: &str| {
         dialect.refuse.contains_key(code)
-            || dialect.routes.iter().any(|route| route.verb == Verb::SignIn && route.refuse.contains_key(code))
+            || dialect
+                .routes
+                .iter()
+                .any(|route| route.verb == Verb::SignIn && route.refuse.contains_key(code))
     };
     let shows_ids = dialect.routes.iter().any(|route| route.give.slots().contains(&&Slot::UserId))
         || contract.access.claims.shape.slots().contains(&&Slot::UserId);
@@ -212,7 +252,10 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
             contract.passwords.min_length < native.min_length || !contract.passwords.refuse_common,
         ),
         (Weakening::SharedSecret, contract.access.algorithm == Algorithm::HS256),
-        (Weakening::NoRotation, contract.refresh.as_ref().is_some_and(|plan| plan.rotation == Rotation::Keep)),
+        (
+            Weakening::NoRotation,
+            contract.refresh.as_ref().is_some_and(|plan| plan.rotation == Rotation::Keep),
+        ),
         (Weakening::LongAccess, contract.access.lifetime_seconds > LONG_ACCESS_SECONDS),
         (Weakening::NoSessionInAccess, contract.access.claims.token_id.is_none()),
         (Weakening::IntegerIds, shows_ids),
@@ -221,10 +264,16 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
     for (weakening, is_there) in facts {
         let is_named = contract.weakenings.contains(&weakening);
         if is_there && !is_named {
-            root.fault(format!("the contract asks for weaker behaviour; name \"{}\" under `weaker`", weakening.name()));
+            root.fault(format!(
+                "the contract asks for weaker behaviour; name \"{}\" under `weaker`",
+                weakening.name()
+            ));
         }
         if is_named && !is_there {
-            root.fault(format!("`weaker` names \"{}\", but nothing in the file asks for it", weakening.name()));
+            root.fault(format!(
+                "`weaker` names \"{}\", but nothing in the file asks for it",
+                weakening.name()
+            ));
         }
     }
 }

@@ -86,7 +86,8 @@ fn claims(section: &Section<'_>, scope: Scope<'_>) -> Option<ClaimsPlan> {
     };
     let mut found = Vec::new();
     slots_of(&value, &mut Vec::new(), &mut found);
-    let fixed = map.iter().filter(|(_, value)| !holds_slot(value)).map(|(key, value)| (key.clone(), value.clone()));
+    let fixed =
+        map.iter().filter(|(_, value)| !holds_slot(value)).map(|(key, value)| (key.clone(), value.clone()));
     let expires = path_of(&found, &[Slot::Expires]);
     let user = user_claim(&found);
     if expires.is_none() {

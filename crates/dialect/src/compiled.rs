@@ -2,7 +2,7 @@
 
 use crate::body::Media;
 use crate::claims::{compile_access, compile_refresh};
-use crate::file::{FileFault, Faults, MAX_FILE_BYTES, Section, Word, unknown_word};
+use crate::file::{Faults, FileFault, MAX_FILE_BYTES, Section, Word, unknown_word};
 use crate::route::{self, Route, UnknownFields};
 use crate::said::{Said, SaidHeader, compile_headers, compile_refusals};
 use crate::take::Place;
@@ -175,7 +175,8 @@ fn name(word: &Word<'_>, root: &Section<'_>) -> String {
     let fits = (1..=40).contains(&word.text.len())
         && word.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !fits {
-        root.faults().at(word.span.start, "a dialect's name has 1 to 40 lower-case letters, digits and dashes");
+        root.faults()
+            .at(word.span.start, "a dialect's name has 1 to 40 lower-case letters, digits and dashes");
     }
     word.text.to_owned()
 }
@@ -235,13 +236,17 @@ fn http(root: &Section<'_>, date: &Form) -> Http {
     if !media.is_empty() {
         http.media = media;
     }
-    http.other_media_is_empty = section.choice("other_media", &[("refuse", false), ("empty", true)]).unwrap_or(false);
+    http.other_media_is_empty =
+        section.choice("other_media", &[("refuse", false), ("empty", true)]).unwrap_or(false);
     http.either_slash = section.choice("slash", &[("either", true), ("exact", false)]).unwrap_or(true);
-    http.wrong_method_is_not_found =
-        section.choice("wrong_method", &[("method_not_allowed", false), ("not_found", true)]).unwrap_or(false);
-    http.options_are_answered = section.choice("options", &[("refuse", false), ("answer", true)]).unwrap_or(false);
-    http.allow_options =
-        section.choice("allow_options", &[("first", Some(true)), ("last", Some(false)), ("none", None)]).flatten();
+    http.wrong_method_is_not_found = section
+        .choice("wrong_method", &[("method_not_allowed", false), ("not_found", true)])
+        .unwrap_or(false);
+    http.options_are_answered =
+        section.choice("options", &[("refuse", false), ("answer", true)]).unwrap_or(false);
+    http.allow_options = section
+        .choice("allow_options", &[("first", Some(true)), ("last", Some(false)), ("none", None)])
+        .flatten();
     http.checks_accept = section.choice("accept", &[("ignore", false), ("check", true)]).unwrap_or(false);
     if let Some(word) = section.word("content_type") {
         http.content_type = word.text.to_owned();
@@ -278,7 +283,9 @@ fn credential(section: Option<Section<'_>>) -> Credential {
         for word in words {
             match Place::parse(word.text) {
                 Ok(place @ (Place::Header(..) | Place::Cookie(_))) => credential.places.push(place),
-                Ok(_) => section.faults().at(word.span.start, "an access token stands in a header or a cookie"),
+                Ok(_) => {
+                    section.faults().at(word.span.start, "an access token stands in a header or a cookie")
+                }
                 Err(message) => section.faults().at(word.span.start, message),
             }
         }
@@ -286,7 +293,8 @@ fn credential(section: Option<Section<'_>>) -> Credential {
     if let Some(word) = section.word("scheme") {
         credential.scheme = (!word.text.is_empty()).then(|| word.text.to_owned());
     }
-    credential.exact_scheme = section.choice("scheme_case", &[("any", false), ("exact", true)]).unwrap_or(false);
+    credential.exact_scheme =
+        section.choice("scheme_case", &[("any", false), ("exact", true)]).unwrap_or(false);
     section.done();
     credential
 }
@@ -369,4 +377,3 @@ fn weakenings(root: &Section<'_>) -> Vec<Weakening> {
     }
     list
 }
-

@@ -187,7 +187,10 @@ impl<'a> Section<'a> {
             Some(number) if bounds.contains(&number) => Some(number),
             Some(number) => {
                 let (low, high) = (bounds.start(), bounds.end());
-                self.faults.at(value.span().start, format!("`{key}` must lie between {low} and {high}, not {number}"));
+                self.faults.at(
+                    value.span().start,
+                    format!("`{key}` must lie between {low} and {high}, not {number}"),
+                );
                 None
             }
             None => {
@@ -202,7 +205,10 @@ impl<'a> Section<'a> {
         let word = self.word(key)?;
         let seconds = parse_seconds(word.text);
         if seconds.is_none() {
-            self.faults.at(word.span.start, format!("`{key}` must be a time such as \"10s\", \"15m\", \"24h\" or \"30d\""));
+            self.faults.at(
+                word.span.start,
+                format!("`{key}` must be a time such as \"10s\", \"15m\", \"24h\" or \"30d\""),
+            );
         }
         seconds
     }
@@ -282,7 +288,10 @@ impl<'a> Section<'a> {
             if let Some(value) = self.get(key) {
                 self.faults.at(
                     value.span().start,
-                    format!("`{}` is a word of the language that this version does not know how to do yet", self.child(key)),
+                    format!(
+                        "`{}` is a word of the language that this version does not know how to do yet",
+                        self.child(key)
+                    ),
                 );
             }
         }
@@ -330,7 +339,9 @@ pub fn unknown_word(what: &str, got: &str, known: &[&str]) -> String {
 pub fn suggestion(got: &str, known: &[&str]) -> String {
     let near = known.iter().map(|name| (distance(got, name), name)).min();
     match near {
-        Some((far, name)) if far <= 2.max(got.len() / 3) && far < name.len() => format!("; did you mean `{name}`?"),
+        Some((far, name)) if far <= 2.max(got.len() / 3) && far < name.len() => {
+            format!("; did you mean `{name}`?")
+        }
         _ => String::new(),
     }
 }
@@ -356,7 +367,9 @@ fn to_json(value: &DeValue<'_>) -> serde_json::Value {
     use serde_json::Value;
     match value {
         DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Value::from)
+        }
         DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Value::Null, Value::from),
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(at) => Value::String(at.to_string()),

@@ -59,7 +59,12 @@ impl Dialect {
         Heard { route, bearer, command: self.command(route, &parts) }
     }
 
-    fn parts<'a>(&self, routes: &[&Route], path: &[(String, String)], ask: Ask<'a>) -> Result<Parts<'a>, Refusal> {
+    fn parts<'a>(
+        &self,
+        routes: &[&Route],
+        path: &[(String, String)],
+        ask: Ask<'a>,
+    ) -> Result<Parts<'a>, Refusal> {
         let query = body::pairs(ask.query).map_err(Refusal::MalformedBody)?;
         let body = self.body(routes[0], ask)?;
         Ok(Parts { body, query, headers: ask.headers, path: path.to_vec() })
@@ -111,9 +116,8 @@ impl Dialect {
         for place in &self.credential.places {
             let found = match place {
                 Place::Header(name, _) => self.from_header(ask.headers, name),
-                Place::Cookie(name) if is_same_site(ask) => {
-                    cookie(ask.headers, name).map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token)))
-                }
+                Place::Cookie(name) if is_same_site(ask) => cookie(ask.headers, name)
+                    .map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
                 _ => Bearer::Absent,
             };
             if !matches!(found, Bearer::Absent) {
@@ -155,7 +159,9 @@ impl Dialect {
         if route.unknown_fields.unwrap_or(self.http.unknown_fields) == UnknownFields::Refuse {
             inputs.flaws.extend(unknown_fields(route, parts));
         }
-        if !matches!(route.verb, Verb::SignUp | Verb::UpdateProfile | Verb::SetAvatar) || inputs.is_misplaced(route) {
+        if !matches!(route.verb, Verb::SignUp | Verb::UpdateProfile | Verb::SetAvatar)
+            || inputs.is_misplaced(route)
+        {
             inputs.refuse_flaws(route)?;
         }
         inputs.into_command(route)
@@ -172,7 +178,9 @@ fn is_same_site(ask: Ask<'_>) -> bool {
         return matches!(site, "same-origin" | "none");
     }
     match (text("origin"), text("host")) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
+        }
         _ => false,
     }
 }
@@ -212,13 +220,21 @@ fn gives_nothing(route: &Route, parts: &Parts<'_>) -> bool {
 fn unknown_fields(route: &Route, parts: &Parts<'_>) -> Vec<Flaw> {
     let names: Vec<&str> = match &parts.body {
         Body::Absent => Vec::new(),
-        Body::Json(value) => value.as_object().map_or_else(Vec::new, |map| map.keys().map(String::as_str).collect()),
-        Body::Fields(fields, files) => {
-            fields.iter().map(|(name, _)| name).chain(files.iter().map(|(name, _)| name)).map(String::as_str).collect()
+        Body::Json(value) => {
+            value.as_object().map_or_else(Vec::new, |map| map.keys().map(String::as_str).collect())
         }
+        Body::Fields(fields, files) => fields
+            .iter()
+            .map(|(name, _)| name)
+            .chain(files.iter().map(|(name, _)| name))
+            .map(String::as_str)
+            .collect(),
     };
-    let places = || route.takes.iter().flat_map(|take| &take.places).chain(route.when.iter().map(|when| &when.place));
-    let known = |name: &str| places().any(|place| matches!(place, Place::Body(path) if path.first().is_some_and(|p| p == name)));
+    let places =
+        || route.takes.iter().flat_map(|take| &take.places).chain(route.when.iter().map(|when| &when.place));
+    let known = |name: &str| {
+        places().any(|place| matches!(place, Place::Body(path) if path.first().is_some_and(|p| p == name)))
+    };
     names
         .into_iter()
         .filter(|name| !known(name))
@@ -236,7 +252,8 @@ struct Inputs {
 
 impl Inputs {
     fn of(route: &Route, parts: &Parts<'_>) -> Inputs {
-        let mut inputs = Inputs { taken: Vec::new(), attributes: Map::new(), flaws: Vec::new(), made: Vec::new() };
+        let mut inputs =
+            Inputs { taken: Vec::new(), attributes: Map::new(), flaws: Vec::new(), made: Vec::new() };
         let mut phases: Vec<u8> = route.takes.iter().map(|take| take.phase).collect();
         phases.extend(route.needs.iter().map(|need| need.phase));
         phases.sort_unstable();
@@ -294,7 +311,8 @@ impl Inputs {
         if self.text(take.input).is_some() {
             return;
         }
-        let words: Vec<&str> = made.join.iter().filter_map(|input| self.text(*input)).filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> =
+            made.join.iter().filter_map(|input| self.text(*input)).filter(|w| !w.is_empty()).collect();
         let joined = words.join(&made.with).split_whitespace().collect::<Vec<_>>().join(&made.with);
         if !joined.is_empty() {
             let value = if made.lower { joined.to_lowercase() } else { joined };
@@ -350,7 +368,9 @@ impl Inputs {
     /// Whether a flaw lies in the path: then there is no such object, whatever else is wrong.
     fn is_misplaced(&self, route: &Route) -> bool {
         self.flaws.iter().any(|flaw| {
-            route.take(flaw.input).is_some_and(|take| take.input == Input::UserId && take.refuse.contains_key(&flaw.rule))
+            route
+                .take(flaw.input)
+                .is_some_and(|take| take.input == Input::UserId && take.refuse.contains_key(&flaw.rule))
         })
     }
 
@@ -360,7 +380,8 @@ impl Inputs {
             return Ok(());
         }
         let misplaced = self.is_misplaced(route);
-        let codes: Option<Vec<&str>> = self.flaws.iter().map(code).filter(|c| !misplaced || c.is_some()).collect();
+        let codes: Option<Vec<&str>> =
+            self.flaws.iter().map(code).filter(|c| !misplaced || c.is_some()).collect();
         let flaws = std::mem::take(&mut self.flaws);
         Err(match codes.as_deref().and_then(<[&str]>::first) {
             Some(&"invalid_credentials") => Refusal::InvalidCredentials,
@@ -376,7 +397,9 @@ impl Inputs {
         Ok(match route.verb {
             Verb::SignUp => Command::SignUp(Box::new(self.sign_up())),
             Verb::SignIn => self.sign_in(route)?,
-            Verb::Refresh => Command::Refresh { token: self.secret(Input::Refresh).ok_or(Refusal::TokenInvalid)? },
+            Verb::Refresh => {
+                Command::Refresh { token: self.secret(Input::Refresh).ok_or(Refusal::TokenInvalid)? }
+            }
             Verb::SignOut => Command::SignOut {
                 refresh: self.secret(Input::Refresh),
                 access: self.secret(Input::Access),
@@ -402,7 +425,9 @@ impl Inputs {
 
     fn sign_in(&self, route: &Route) -> Result<Command, Refusal> {
         let candidates = [(Input::Login, 0), (Input::Email, 1), (Input::Username, 2)];
-        let found = candidates.into_iter().find_map(|(input, kind)| self.owned(input).map(|text| (input, kind, text)));
+        let found = candidates
+            .into_iter()
+            .find_map(|(input, kind)| self.owned(input).map(|text| (input, kind, text)));
         let (input, kind, text) = found.ok_or(Refusal::InvalidCredentials)?;
         let login = match kind {
             0 => Login::Either(text),

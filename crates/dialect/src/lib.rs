@@ -9,9 +9,11 @@ mod hear;
 mod route;
 mod said;
 mod say;
+pub mod schema;
 mod switchboard;
 mod take;
 mod template;
+pub mod transcript;
 mod wording;
 
 pub use compiled::{Dialect, LANGUAGE};

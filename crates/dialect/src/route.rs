@@ -35,7 +35,10 @@ impl PathPattern {
     /// Reads `/users/{id}/update/`. Refused: no leading slash, `..`, an open brace, a query.
     pub fn parse(text: &str) -> Result<PathPattern, String> {
         let inner = text.strip_prefix('/').ok_or_else(|| format!("the path \"{text}\" must begin with /"))?;
-        if text.contains("//") || text.contains(['?', '#', ' ', '%']) || text.split('/').any(|s| s == "." || s == "..") {
+        if text.contains("//")
+            || text.contains(['?', '#', ' ', '%'])
+            || text.split('/').any(|s| s == "." || s == "..")
+        {
             return Err(format!("\"{text}\" is not a plain path"));
         }
         let inner = inner.strip_suffix('/').unwrap_or(inner);
@@ -69,7 +72,8 @@ impl PathPattern {
                 None if segment.before == word => {}
                 None => return None,
                 Some(name) => {
-                    let value = word.strip_prefix(segment.before.as_str())?.strip_suffix(segment.after.as_str())?;
+                    let value =
+                        word.strip_prefix(segment.before.as_str())?.strip_suffix(segment.after.as_str())?;
                     if value.is_empty() || value.len() > 256 {
                         return None;
                     }
@@ -86,7 +90,8 @@ impl Segment {
         let Some((before, rest)) = text.split_once('{') else {
             return Ok(Segment { before: text.to_owned(), parameter: None, after: String::new() });
         };
-        let (name, after) = rest.split_once('}').ok_or_else(|| format!("the parameter in \"{text}\" has no end"))?;
+        let (name, after) =
+            rest.split_once('}').ok_or_else(|| format!("the parameter in \"{text}\" has no end"))?;
         if name.is_empty() || after.contains('{') {
             return Err(format!("\"{text}\" can hold one named parameter"));
         }
@@ -182,14 +187,17 @@ impl Route {
 pub fn compile(section: Section<'_>, scope: Scope<'_>) -> Option<Route> {
     let line = section.faults().line_of(section.start());
     let verb = verb(&section);
-    let name = section.word("name").map_or_else(|| verb.map_or("", Verb::name).to_owned(), |word| word.text.to_owned());
+    let name = section
+        .word("name")
+        .map_or_else(|| verb.map_or("", Verb::name).to_owned(), |word| word.text.to_owned());
     let on = section.need_word("on").and_then(|word| on(&word, &section));
     let takes = takes(&section, scope.date);
     let needs = section.sections("need").into_iter().map(|need| compile_need(need, scope.date)).collect();
     let media = media(&section);
     let unknown_fields = unknown_fields(&section);
     let (give, cases) = give(&section, scope);
-    let headers = section.section("headers").map_or_else(Vec::new, |headers| compile_headers(headers, scope.date));
+    let headers =
+        section.section("headers").map_or_else(Vec::new, |headers| compile_headers(headers, scope.date));
     let refuse = compile_refusals(section.section("refuse"), scope);
     let when = section.section("when").map_or_else(Vec::new, whens);
     let refuse_nothing = section.flag("refuse_nothing").unwrap_or(false);
@@ -229,7 +237,10 @@ fn verb(section: &Section<'_>) -> Option<Verb> {
 }
 
 fn on(word: &Word<'_>, section: &Section<'_>) -> Option<(Method, PathPattern)> {
-    let parsed = word.text.split_once(' ').ok_or_else(|| "`on` needs a method and a path: \"POST /sign-in\"".to_owned());
+    let parsed = word
+        .text
+        .split_once(' ')
+        .ok_or_else(|| "`on` needs a method and a path: \"POST /sign-in\"".to_owned());
     let parsed = parsed.and_then(|(method, path)| {
         let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let method = known.into_iter().find(|known| known.as_str() == method);
@@ -275,7 +286,9 @@ pub fn media(section: &Section<'_>) -> Vec<Media> {
     for word in section.words("media").unwrap_or_default() {
         match Media::NAMES.iter().find(|(name, _)| *name == word.text) {
             Some((_, kind)) => media.push(*kind),
-            None => section.faults().at(word.span.start, unknown_word("media", word.text, &["json", "form", "multipart"])),
+            None => section
+                .faults()
+                .at(word.span.start, unknown_word("media", word.text, &["json", "form", "multipart"])),
         }
     }
     media
@@ -293,7 +306,9 @@ pub fn unknown_fields(section: &Section<'_>) -> Option<UnknownFields> {
             None
         }
         other => {
-            section.faults().at(word.span.start, unknown_word("unknown_fields", other, &["ignore", "refuse", "collect"]));
+            section
+                .faults()
+                .at(word.span.start, unknown_word("unknown_fields", other, &["ignore", "refuse", "collect"]));
             None
         }
     }
@@ -308,7 +323,9 @@ fn give(section: &Section<'_>, scope: Scope<'_>) -> (Said, BTreeMap<String, Said
     let give = compile_said(&entry, scope);
     if let Some(table) = entry.section("case") {
         for (key, value) in table.entries() {
-            let Some(case) = Section::of(value, &format!("give.case.{}", key.text), section.faults()) else { continue };
+            let Some(case) = Section::of(value, &format!("give.case.{}", key.text), section.faults()) else {
+                continue;
+            };
             if !["exists", "free"].contains(&key.text) {
                 section.faults().at(key.span.start, unknown_word("case", key.text, &["exists", "free"]));
             }
@@ -344,7 +361,9 @@ mod tests {
         let pattern = PathPattern::parse("/api/profile/{id}/update/").unwrap();
         assert_eq!(pattern.key(), "/api/profile/{}/update");
         assert_eq!(pattern.matches("/api/profile/7/update"), Some(vec![("id".to_owned(), "7".to_owned())]));
-        for path in ["/api/profile//update", "/api/profile/7", "/api/profile/7/8/update", "/API/profile/7/update"] {
+        for path in
+            ["/api/profile//update", "/api/profile/7", "/api/profile/7/8/update", "/API/profile/7/update"]
+        {
             assert_eq!(pattern.matches(path), None, "{path}");
         }
         let colon = PathPattern::parse("/v1/users/{id}:disable").unwrap();

@@ -58,7 +58,9 @@ impl Said {
             Some(SaidBody::Empty) | None => Vec::new(),
         };
         slots.extend(self.headers.iter().flat_map(|header| text_slots(&header.value)));
-        slots.extend(self.cookies.iter().flat_map(|cookie| text_slots(cookie.value.as_deref().unwrap_or(&[]))));
+        slots.extend(
+            self.cookies.iter().flat_map(|cookie| text_slots(cookie.value.as_deref().unwrap_or(&[]))),
+        );
         slots
     }
 
@@ -93,8 +95,14 @@ pub fn compile_said(section: &Section<'_>, scope: Scope<'_>) -> Said {
     section.not_built(&["variants", "stream"]);
     Said {
         status,
-        headers: section.section("headers").map_or_else(Vec::new, |headers| compile_headers(headers, scope.date)),
-        cookies: section.sections("cookies").into_iter().filter_map(|cookie| compile_cookie(cookie, scope.date)).collect(),
+        headers: section
+            .section("headers")
+            .map_or_else(Vec::new, |headers| compile_headers(headers, scope.date)),
+        cookies: section
+            .sections("cookies")
+            .into_iter()
+            .filter_map(|cookie| compile_cookie(cookie, scope.date))
+            .collect(),
         body: compile_body(section, scope),
     }
 }
@@ -130,14 +138,17 @@ pub fn compile_headers(section: Section<'_>, date: &Form) -> Vec<SaidHeader> {
                 section.faults().at(key.span.start, format!("`{name}` is the server's own header"));
             }
             (Ok(_), None) => section.faults().at(value.span().start, "a header needs a text"),
-            (Err(_), _) => section.faults().at(key.span.start, format!("\"{}\" is not a header name", key.text)),
+            (Err(_), _) => {
+                section.faults().at(key.span.start, format!("\"{}\" is not a header name", key.text))
+            }
         }
     }
     headers
 }
 
 /// Headers that only the server may write.
-const FRAMING: [&str; 6] = ["content-length", "transfer-encoding", "connection", "date", "set-cookie", "upgrade"];
+const FRAMING: [&str; 6] =
+    ["content-length", "transfer-encoding", "connection", "date", "set-cookie", "upgrade"];
 
 fn compile_cookie(section: Section<'_>, date: &Form) -> Option<SaidCookie> {
     let name = section.need_word("name")?;
@@ -183,7 +194,10 @@ fn cookie_attributes(section: &Section<'_>, name: &Word<'_>) -> String {
 }
 
 /// Compiles `[refuse]`: a table of code → answer. `default` and `fault` are codes of their own.
-pub fn compile_refusals(section: Option<Section<'_>>, scope: Scope<'_>) -> std::collections::BTreeMap<&'static str, Said> {
+pub fn compile_refusals(
+    section: Option<Section<'_>>,
+    scope: Scope<'_>,
+) -> std::collections::BTreeMap<&'static str, Said> {
     let mut refusals = std::collections::BTreeMap::new();
     let Some(section) = section else { return refusals };
     let codes: Vec<&'static str> =
@@ -191,7 +205,9 @@ pub fn compile_refusals(section: Option<Section<'_>>, scope: Scope<'_>) -> std::
     for (key, value) in section.entries() {
         match codes.iter().find(|code| **code == key.text) {
             Some(code) => {
-                if let Some(entry) = Section::of(value, &format!("{}.{code}", section.name()), section.faults()) {
+                if let Some(entry) =
+                    Section::of(value, &format!("{}.{code}", section.name()), section.faults())
+                {
                     refusals.insert(*code, compile_said(&entry, scope));
                     entry.done();
                 }

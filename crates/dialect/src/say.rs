@@ -27,7 +27,12 @@ pub struct Asked<'a> {
 
 impl Dialect {
     /// Says the answer. Pure: the same facts give the same bytes.
-    pub fn say(&self, route: Option<&Route>, asked: Asked<'_>, result: Result<&Outcome, &Refusal>) -> Response<Bytes> {
+    pub fn say(
+        &self,
+        route: Option<&Route>,
+        asked: Asked<'_>,
+        result: Result<&Outcome, &Refusal>,
+    ) -> Response<Bytes> {
         match result {
             Ok(outcome) => self.say_outcome(route, asked, outcome),
             Err(refusal) => self.say_refusal(route, asked, refusal),
@@ -89,7 +94,13 @@ impl Dialect {
     }
 
     /// Says that something broke: an id and nothing else. `status` is 500, or 503 with seconds to wait.
-    pub fn say_fault(&self, route: Option<&Route>, asked: Asked<'_>, status: u16, id: &str) -> Response<Bytes> {
+    pub fn say_fault(
+        &self,
+        route: Option<&Route>,
+        asked: Asked<'_>,
+        status: u16,
+        id: &str,
+    ) -> Response<Bytes> {
         let mut said = self.said_for(route, "fault");
         said.status = Some(status);
         let facts = Facts { fault: Some(id), ..base(asked) };
@@ -144,7 +155,8 @@ impl Dialect {
             }
         }
         let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(said.status.unwrap_or(status)).unwrap_or(StatusCode::OK);
+        *response.status_mut() =
+            StatusCode::from_u16(said.status.unwrap_or(status)).unwrap_or(StatusCode::OK);
         if response.status() == StatusCode::NO_CONTENT {
             *response.body_mut() = Bytes::new();
             headers.remove(header::CONTENT_TYPE);

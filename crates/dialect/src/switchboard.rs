@@ -107,9 +107,9 @@ impl Switchboard {
 
     /// Finds who answers. `path` is raw: an encoded spelling of a path is another path (SEC-21).
     pub fn find(&self, method: &Method, path: &str, host: &str) -> Found<'_> {
-        let host = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
-        });
+        let host = host
+            .rsplit_once(':')
+            .map_or(host, |(name, port)| if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host });
         let bare = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
         let mut hits = self.hits(path, bare, host);
         let Some(first) = hits.first() else { return self.nothing(path, host) };
@@ -140,7 +140,8 @@ impl Switchboard {
     fn hits(&self, path: &str, bare: &str, host: &str) -> Vec<((usize, usize), Vec<(String, String)>)> {
         let fits = |at: &(usize, usize)| {
             let place = &self.places[at.0];
-            let slash = place.dialect.http.either_slash || path.ends_with('/') == self.route(*at).path.text.ends_with('/');
+            let slash = place.dialect.http.either_slash
+                || path.ends_with('/') == self.route(*at).path.text.ends_with('/');
             slash && (place.host.is_empty() || place.host.eq_ignore_ascii_case(host))
         };
         let fixed = self.fixed.get(bare).into_iter().flatten().filter(|at| fits(at));
@@ -158,10 +159,19 @@ impl Switchboard {
     /// The mount with the longest space around the path; the only one there is; or nobody.
     fn nothing(&self, path: &str, host: &str) -> Found<'_> {
         let on_host = |place: &Place| place.host.is_empty() || place.host.eq_ignore_ascii_case(host);
-        let spaces = self.places.iter().enumerate().filter(|(_, place)| on_host(place)).flat_map(|(mount, place)| {
-            let inside = |space: &&String| path.strip_prefix(place.prefix.as_str()).is_some_and(|p| p.starts_with(space.as_str()));
-            place.dialect.http.space.iter().filter(inside).map(move |space| (space.len() + place.prefix.len(), mount))
-        });
+        let spaces =
+            self.places.iter().enumerate().filter(|(_, place)| on_host(place)).flat_map(|(mount, place)| {
+                let inside = |space: &&String| {
+                    path.strip_prefix(place.prefix.as_str()).is_some_and(|p| p.starts_with(space.as_str()))
+                };
+                place
+                    .dialect
+                    .http
+                    .space
+                    .iter()
+                    .filter(inside)
+                    .map(move |space| (space.len() + place.prefix.len(), mount))
+            });
         let best = spaces.max_by_key(|(length, _)| *length).map(|(_, mount)| mount);
         let only = (self.places.len() == 1 && on_host(&self.places[0])).then_some(0);
         best.or(only).map_or(Found::Nobody, |mount| Found::Nothing { mount })

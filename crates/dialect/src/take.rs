@@ -30,7 +30,9 @@ impl Place {
     pub fn parse(word: &str) -> Result<Place, String> {
         let (kind, name) = word.split_once('.').unwrap_or((word, ""));
         if name.is_empty() || name.split('.').any(str::is_empty) {
-            return Err(format!("\"{word}\" is not a place; write for example \"body.email\" or \"header.X-Token\""));
+            return Err(format!(
+                "\"{word}\" is not a place; write for example \"body.email\" or \"header.X-Token\""
+            ));
         }
         match kind {
             "body" | "form" => Ok(Place::Body(name.split('.').map(str::to_owned).collect())),
@@ -294,7 +296,10 @@ impl Take {
     }
 
     fn flaw(&self, rule: Rule) -> Flaw {
-        Flaw { field: self.attribute.as_ref().map(|_| self.field().to_owned()), ..Flaw::new(self.input, rule) }
+        Flaw {
+            field: self.attribute.as_ref().map(|_| self.field().to_owned()),
+            ..Flaw::new(self.input, rule)
+        }
     }
 
     /// Whether anything stands in one of the places.
@@ -471,7 +476,8 @@ pub fn value_type(value: &Value) -> &'static str {
 pub fn compile(name: &Word<'_>, section: Section<'_>, date: &Form) -> Option<Take> {
     let (input, attribute) = input_named(name, &section)?;
     let places = places(&section, input);
-    let kind = section.choice("type", KINDS).unwrap_or(if input == Input::Avatar { Kind::File } else { Kind::Text });
+    let kind =
+        section.choice("type", KINDS).unwrap_or(if input == Input::Avatar { Kind::File } else { Kind::Text });
     let required = section.flag("required").unwrap_or(false);
     let null_default = if input == Input::Avatar { Nulls::Clear } else { Nulls::Refuse };
     let field = places.first().map_or(name.text, Place::field).to_owned();
@@ -482,7 +488,11 @@ pub fn compile(name: &Word<'_>, section: Section<'_>, date: &Form) -> Option<Tak
         kind,
         required,
         null: section.choice("null", NULLS).unwrap_or(null_default),
-        blank: section.choice("blank", BLANKS).unwrap_or(if required { Blanks::Refuse } else { Blanks::Allow }),
+        blank: section.choice("blank", BLANKS).unwrap_or(if required {
+            Blanks::Refuse
+        } else {
+            Blanks::Allow
+        }),
         trim: trims(&section, input),
         exact: section.flag("exact").unwrap_or(false),
         checks: checks(&section, input),
@@ -508,8 +518,10 @@ const KINDS: &[(&str, Kind)] = &[
     ("any", Kind::Any),
     ("file", Kind::File),
 ];
-const NULLS: &[(&str, Nulls)] = &[("refuse", Nulls::Refuse), ("absent", Nulls::Absent), ("clear", Nulls::Clear)];
-const BLANKS: &[(&str, Blanks)] = &[("refuse", Blanks::Refuse), ("absent", Blanks::Absent), ("allow", Blanks::Allow)];
+const NULLS: &[(&str, Nulls)] =
+    &[("refuse", Nulls::Refuse), ("absent", Nulls::Absent), ("clear", Nulls::Clear)];
+const BLANKS: &[(&str, Blanks)] =
+    &[("refuse", Blanks::Refuse), ("absent", Blanks::Absent), ("allow", Blanks::Allow)];
 
 fn input_named(name: &Word<'_>, section: &Section<'_>) -> Option<(Input, Option<String>)> {
     let (head, tail) = name.text.split_once('.').map_or((name.text, None), |(head, tail)| (head, Some(tail)));
@@ -519,7 +531,10 @@ fn input_named(name: &Word<'_>, section: &Section<'_>) -> Option<(Input, Option<
         (Some(input), Some(tail)) if named && !tail.is_empty() => Some((input, Some(tail.to_owned()))),
         (Some(input), None) if !named => Some((input, None)),
         (Some(_), _) if named => {
-            section.faults().at(name.span.start, format!("write \"{head}.NAME\", for example [route.take.\"{head}.age\"]"));
+            section.faults().at(
+                name.span.start,
+                format!("write \"{head}.NAME\", for example [route.take.\"{head}.age\"]"),
+            );
             None
         }
         _ => {
@@ -539,7 +554,8 @@ fn places(section: &Section<'_>, input: Input) -> Vec<Place> {
     for word in section.words("from").unwrap_or_default() {
         match Place::parse(word.text) {
             Ok(Place::Query(_)) if input.is_secret() => {
-                let message = "a secret must not stand in a query: addresses are written to logs and histories";
+                let message =
+                    "a secret must not stand in a query: addresses are written to logs and histories";
                 section.faults().at(word.span.start, message);
             }
             Ok(Place::Header(name, _)) => places.push(Place::Header(name, scheme.clone())),
@@ -565,7 +581,9 @@ fn checks(section: &Section<'_>, input: Input) -> Vec<Check> {
     if let Some(word) = section.word("pattern") {
         match regex::RegexBuilder::new(word.text).size_limit(1 << 20).build() {
             Ok(pattern) => checks.push(Check::Pattern(pattern)),
-            Err(error) => section.faults().at(word.span.start, format!("this pattern can not be used: {error}")),
+            Err(error) => {
+                section.faults().at(word.span.start, format!("this pattern can not be used: {error}"))
+            }
         }
     }
     if section.choice("format", &[("email", ())]).is_some() {
@@ -579,7 +597,9 @@ fn checks(section: &Section<'_>, input: Input) -> Vec<Check> {
     if let Some(word) = section.word("equals") {
         match Input::parse(word.text) {
             Some(other) if other != input => checks.push(Check::Equals(other)),
-            _ => section.faults().at(word.span.start, "`equals` needs the name of another input of this route"),
+            _ => {
+                section.faults().at(word.span.start, "`equals` needs the name of another input of this route")
+            }
         }
     }
     checks
@@ -623,7 +643,9 @@ fn rule_words<'a>(section: Option<&Section<'a>>) -> Vec<(Rule, Word<'a>)> {
     for (key, value) in section.entries() {
         match (Rule::parse(key.text), value.get_ref().as_str()) {
             (Some(rule), Some(text)) => words.push((rule, Word { text, span: value.span() })),
-            (Some(_), None) => section.faults().at(value.span().start, format!("`{}` must be a text", key.text)),
+            (Some(_), None) => {
+                section.faults().at(value.span().start, format!("`{}` must be a text", key.text))
+            }
             (None, _) => section.faults().at(key.span.start, unknown_word("rule", key.text, &names)),
         }
     }

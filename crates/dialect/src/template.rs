@@ -76,7 +76,11 @@ const SLOTS: &[(&str, Slot)] = &[
 
 /// The name of every slot, for documentation and schema.
 pub fn slot_names() -> Vec<&'static str> {
-    SLOTS.iter().map(|(name, _)| *name).chain(["user.short_id:N", "user.attribute.NAME", "shape.NAME"]).collect()
+    SLOTS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["user.short_id:N", "user.attribute.NAME", "shape.NAME"])
+        .collect()
 }
 
 /// Parses the JSON of a template. Faults point at the line inside the text.
@@ -313,7 +317,9 @@ fn split(text: &str) -> Result<Vec<Piece<'_>>, String> {
             pieces.push(Piece::Literal(&tail[..1]));
             rest = &tail[2..];
         } else if let Some(inner) = tail.strip_prefix('{') {
-            let end = inner.find('}').ok_or_else(|| format!("the slot in \"{text}\" has no end; write {{{{ for a brace"))?;
+            let end = inner
+                .find('}')
+                .ok_or_else(|| format!("the slot in \"{text}\" has no end; write {{{{ for a brace"))?;
             pieces.push(Piece::Slot(&inner[..end]));
             rest = &inner[end + 1..];
         } else {
@@ -340,7 +346,9 @@ pub fn parse_slot(inner: &str, date: &Form) -> Result<SlotUse, String> {
             "omit" => absent = Absent::Omit,
             other => match other.strip_prefix("or:") {
                 Some(value) => {
-                    absent = Absent::Value(serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())));
+                    absent = Absent::Value(
+                        serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
+                    );
                 }
                 None => form = parse_form(other)?,
             },
@@ -368,10 +376,13 @@ pub fn parse_form(word: &str) -> Result<Form, String> {
     let rest = word.strip_prefix("iso:").ok_or_else(|| {
         unknown_word("form", word, &["text", "lower", "seconds", "millis", "iso", "null", "blank", "omit"])
     })?;
-    let (digits, offset) = rest.split_once(':').map_or((rest, None), |(digits, offset)| (digits, Some(offset)));
+    let (digits, offset) =
+        rest.split_once(':').map_or((rest, None), |(digits, offset)| (digits, Some(offset)));
     let digits = match digits {
         "auto" => None,
-        digits => Some(digits.parse::<u8>().ok().filter(|d| *d <= 6).ok_or("iso takes 0 to 6 digits, or auto")?),
+        digits => {
+            Some(digits.parse::<u8>().ok().filter(|d| *d <= 6).ok_or("iso takes 0 to 6 digits, or auto")?)
+        }
     };
     Ok(Form::Iso(digits, offset.map_or(Ok(0), parse_offset)?))
 }
@@ -384,7 +395,8 @@ fn parse_offset(text: &str) -> Result<i32, String> {
         _ => return Err(wrong()),
     };
     let (hours, minutes) = rest.split_once(':').ok_or_else(wrong)?;
-    let (hours, minutes) = (hours.parse::<i32>().map_err(|_| wrong())?, minutes.parse::<i32>().map_err(|_| wrong())?);
+    let (hours, minutes) =
+        (hours.parse::<i32>().map_err(|_| wrong())?, minutes.parse::<i32>().map_err(|_| wrong())?);
     if !(0..=14).contains(&hours) || !(0..60).contains(&minutes) {
         return Err(wrong());
     }
@@ -400,7 +412,9 @@ fn slot_named(name: &str) -> Result<Slot, String> {
     }
     if let Some(length) = name.strip_prefix("user.short_id:") {
         let length = length.parse::<u8>().ok().filter(|n| (8..=22).contains(n));
-        return length.map(Slot::UserShortId).ok_or_else(|| "user.short_id takes 8 to 22 characters".to_owned());
+        return length
+            .map(Slot::UserShortId)
+            .ok_or_else(|| "user.short_id takes 8 to 22 characters".to_owned());
     }
     Err(unknown_word("slot", name, &SLOTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()))
 }
@@ -431,7 +445,11 @@ mod tests {
             return Err(faults.into_list().into_iter().map(|f| f.message).collect());
         }
         let refusal = domain::shape::RefusalFacts { code: "x", ..Default::default() };
-        let facts = Facts { refusal: Some(refusal), now: Some(domain::time::Moment::from_seconds(1)), ..Facts::default() };
+        let facts = Facts {
+            refusal: Some(refusal),
+            now: Some(domain::time::Moment::from_seconds(1)),
+            ..Facts::default()
+        };
         Ok(String::from_utf8(shape.to_bytes(&facts)).unwrap())
     }
 
@@ -449,7 +467,10 @@ mod tests {
             (r#"{"{code}": {"in": "{shape.pair}"}}"#, r#"{"x":{"in":{"a":1,"b":"x"}}}"#),
             (r#""{shape.pair}""#, r#"{"a":1,"b":"x"}"#),
             (r#"{"{{k}}": "{{literal}}"}"#, r#"{"{k}":"{literal}"}"#),
-            (r#"{"t": "{now|iso:0:-05:00}", "s": "{now|seconds}"}"#, r#"{"t":"1969-12-31T19:00:01-05:00","s":1}"#),
+            (
+                r#"{"t": "{now|iso:0:-05:00}", "s": "{now|seconds}"}"#,
+                r#"{"t":"1969-12-31T19:00:01-05:00","s":1}"#,
+            ),
             ("null", "null"),
         ] {
             assert_eq!(filled(template).as_deref(), Ok(expected), "{template}");

@@ -82,7 +82,8 @@ impl Wording {
     }
 
     fn one<'a>(&self, flaw: &'a Flaw, take: Option<&'a Take>, route: Option<&Route>) -> One<'a> {
-        let field = flaw.field.as_deref().or_else(|| take.map(Take::field)).unwrap_or_else(|| flaw.input.name());
+        let field =
+            flaw.field.as_deref().or_else(|| take.map(Take::field)).unwrap_or_else(|| flaw.input.name());
         let label = take.map_or(field, |take| take.label.as_str());
         let place = take.and_then(|take| take.places.first()).map(crate::take::Place::to_json);
         let facts = FlawFacts {
@@ -95,7 +96,11 @@ impl Wording {
             place: place.as_ref(),
         };
         let need = route.filter(|_| flaw.rule == Rule::NoneOf).and_then(|route| {
-            route.needs.iter().find(|need| need.any.contains(&flaw.input)).and_then(|need| need.message.as_ref())
+            route
+                .needs
+                .iter()
+                .find(|need| need.any.contains(&flaw.input))
+                .and_then(|need| need.message.as_ref())
         });
         let parts = need
             .or_else(|| take.and_then(|take| take.messages.get(&flaw.rule)))
@@ -139,9 +144,10 @@ impl Wording {
         }
         match self.shape {
             FlawShape::List | FlawShape::Items(_) => Value::Array(list),
-            FlawShape::Map | FlawShape::MapOfItems(_) | FlawShape::MapOfLists | FlawShape::MapOfItemLists(_) => {
-                Value::Object(map)
-            }
+            FlawShape::Map
+            | FlawShape::MapOfItems(_)
+            | FlawShape::MapOfLists
+            | FlawShape::MapOfItemLists(_) => Value::Object(map),
         }
     }
 }

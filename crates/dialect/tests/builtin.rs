@@ -17,8 +17,10 @@ fn load(name: &str) -> Dialect {
 }
 
 fn names() -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -43,7 +45,8 @@ fn all_dialects_can_be_mounted_together() {
 #[test]
 fn two_mounts_of_one_dialect_collide_and_both_are_named() {
     let dialect = Arc::new(load("password-generator"));
-    let place = |prefix: &str| Place { dialect: dialect.clone(), prefix: prefix.to_owned(), host: String::new() };
+    let place =
+        |prefix: &str| Place { dialect: dialect.clone(), prefix: prefix.to_owned(), host: String::new() };
     let collisions = Switchboard::new(vec![place(""), place("")]).unwrap_err();
     assert!(collisions[0].contains("`password-generator` and `password-generator`"), "{collisions:?}");
     Switchboard::new(vec![place(""), place("/old")]).unwrap();

@@ -5,9 +5,190 @@
 mod cx;
 mod error;
 mod hasher;
+mod import;
+mod mint;
+mod operator;
 mod picture;
 mod store;
 mod verb;
 
 pub use cx::{Chance, Clock};
 pub use error::{Error, Fault, OpenError};
+pub use hasher::{HashGauges, HashSettings};
+pub use import::{ImportFault, ImportReport, Record, RecordFault};
+pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
+pub use store::Place;
+
+use domain::caller::Caller;
+use domain::change::Change;
+use domain::command::Command;
+use domain::id::UserId;
+use domain::outcome::Outcome;
+use domain::rule::bearer::Named;
+use domain::secret::{Secret, SecretBytes};
+use domain::token::TicketKey;
+use domain::user::{Account, StoredHash};
+use hasher::Hasher;
+use mint::Mint;
+use picture::{Darkroom, PictureLimits};
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// How many hashes may wait to be replaced by better ones. More are left for the next sign-in.
+const UPGRADES: usize = 64;
+
+/// What an engine is made of.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the database is.
+    pub place: Place,
+    /// At least 32 random bytes; seals session numbers into token ids and opaque refresh tokens.
+    pub ticket_secret: SecretBytes,
+    /// How passwords are hashed, and by how many threads.
+    pub hashing: HashSettings,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where randomness comes from.
+    pub chance: Chance,
+    /// How many live sessions a user may have; the oldest end above it.
+    pub sessions_per_user: u32,
+}
+
+/// The only door to users, sessions and tokens. Clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    hasher: Hasher,
+    mint: Mint,
+    darkroom: Darkroom,
+    clock: Clock,
+    chance: Chance,
+    sessions_per_user: u32,
+    upgrades: Arc<Semaphore>,
+}
+
+impl Engine {
+    /// Opens the database, starts the hashing threads and derives the ticket keys.
+    ///
+    /// Refused with one sentence: a database that can not be used, a ticket secret that is too short or constant.
+    pub fn open(settings: Settings) -> Result<Engine, OpenError> {
+        let tickets = TicketKey::new(&settings.ticket_secret)
+            .map_err(|fault| OpenError::Refused(format!("ticket secret: {fault}")))?;
+        let store = Store::open(&settings.place)?;
+        let schemes = store.hash_schemes().map_err(|fault| OpenError::Refused(fault.to_string()))?;
+        let hasher = Hasher::start(settings.hashing, schemes)?;
+        let inner = Inner {
+            store,
+            hasher,
+            mint: Mint::new(tickets),
+            darkroom: Darkroom::new(PictureLimits::DEFAULT),
+            clock: settings.clock,
+            chance: settings.chance,
+            sessions_per_user: settings.sessions_per_user.max(1),
+            upgrades: Arc::new(Semaphore::new(UPGRADES)),
+        };
+        Ok(Engine { inner: Arc::new(inner) })
+    }
+
+    /// Carries out a command for a caller. Everything that it says is durable when it returns.
+    ///
+    /// The normal no is [`Error::Refused`]; what the refusal notes is durable, too. After [`Error::Fault`] nothing was written.
+    pub async fn perform(&self, caller: &Caller<'_>, command: Command) -> Result<Outcome, Error> {
+        verb::perform(self, caller, command).await
+    }
+
+    /// Finishes what was asked and closes the database. While other clones live, that is left to the last of them.
+    pub fn close(self) {
+        if let Some(inner) = Arc::into_inner(self.inner) {
+            inner.store.close();
+        }
+    }
+
+    /// A stored picture by file name: media type and bytes. None for every other name.
+    pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
+        self.store().avatar(name)
+    }
+
+    /// Whether commands can be carried out: the database can be written.
+    pub fn is_ready(&self) -> bool {
+        self.store().is_writable()
+    }
+
+    /// The numbers of the hashing threads at this moment.
+    pub fn hash_gauges(&self) -> HashGauges {
+        self.hasher().gauges()
+    }
+
+    /// The clock of every command.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The chance of every command.
+    pub fn chance(&self) -> &Chance {
+        &self.inner.chance
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
+    }
+
+    fn mint(&self) -> &Mint {
+        &self.inner.mint
+    }
+
+    fn darkroom(&self) -> &Darkroom {
+        &self.inner.darkroom
+    }
+
+    fn sessions_per_user(&self) -> u32 {
+        self.inner.sessions_per_user
+    }
+
+    fn find_named(&self, named: &Named) -> Result<Option<Account>, Fault> {
+        match named {
+            Named::Id(id) => self.store().account_by_id(UserId(*id)),
+            Named::Uuid(uuid) => self.store().account_by_uuid(*uuid),
+            Named::Email(key) => self.store().account_by_email(key),
+            Named::Username(key) => self.store().account_by_username(key),
+        }
+    }
+
+    /// Replaces a hash of another kind or cost after its password was right, without making the sign-in wait (SEC-08).
+    ///
+    /// Left for the next sign-in when the hashing threads are busy. The change holds only if the old hash is still there.
+    fn upgrade_later(
+        &self,
+        client: &str,
+        user: UserId,
+        from: StoredHash,
+        password: &Secret,
+    ) -> Result<(), Fault> {
+        let salt = self.chance().bytes()?;
+        let Ok(permit) = Arc::clone(&self.inner.upgrades).try_acquire_owned() else { return Ok(()) };
+        let (engine, client, password) = (self.clone(), client.to_owned(), password.clone());
+        tokio::spawn(async move {
+            let _permit = permit;
+            let Ok(to) = engine.hasher().write(&client, &password, salt).await else { return };
+            if let Err(fault) = engine.store().record(vec![Change::UpgradeHash { user, from, to }]).await {
+                tracing::warn!(%fault, user = user.0, "a password hash was not upgraded");
+            }
+        });
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine(…)")
+    }
+}

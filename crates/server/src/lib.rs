@@ -1,1 +1,4 @@
-//! x
+//! What is reached: HTTP, configuration and the command line.
+
+pub mod http;
+pub mod replay;

@@ -2,7 +2,7 @@
 //!
 //! The signature has been checked before; here the claims are read by plan and held against what is stored.
 
-use super::Scene;
+use super::{AHEAD_SECONDS, Scene};
 use crate::contract::{ClaimsPlan, Contract, UserClaim};
 use crate::identifier::{EmailKey, UsernameKey};
 use crate::refusal::Refusal;
@@ -58,7 +58,12 @@ pub struct Reading {
 /// Reads claims by plan, in the order times, id, fixed claims, issuer, user, as `djangorestframework-simplejwt` does.
 ///
 /// `now` absent: times are read, but may have passed (for a sign-out).
-pub fn read(claims: &Claims, plan: &ClaimsPlan, contract: &Contract, now: Option<Moment>) -> Result<Reading, Refusal> {
+pub fn read(
+    claims: &Claims,
+    plan: &ClaimsPlan,
+    contract: &Contract,
+    now: Option<Moment>,
+) -> Result<Reading, Refusal> {
     let map = claims.map();
     let (issued, expires) = times(map, plan, contract, now)?;
     let token_id = match &plan.token_id {
@@ -92,16 +97,22 @@ pub fn refused(fault: TokenFault) -> Refusal {
         TokenFault::Expired => Refusal::TokenExpired,
         TokenFault::MissingClaim(name) => Refusal::TokenClaimMissing(name),
         TokenFault::WrongKind => Refusal::TokenWrongKind,
-        TokenFault::Malformed | TokenFault::BadSignature | TokenFault::NotYetValid | TokenFault::WrongType(_) => {
-            Refusal::TokenInvalid
-        }
+        TokenFault::Malformed
+        | TokenFault::BadSignature
+        | TokenFault::NotYetValid
+        | TokenFault::WrongType(_) => Refusal::TokenInvalid,
     }
 }
 
 /// Whether a token of this session may be used now.
 ///
 /// Refused: another contract's, another user's, a user that may not sign in, a session that has ended.
-pub fn judge_session(session: &Session, account: &Account, reading: &Reading, scene: &Scene<'_>) -> Result<(), Refusal> {
+pub fn judge_session(
+    session: &Session,
+    account: &Account,
+    reading: &Reading,
+    scene: &Scene<'_>,
+) -> Result<(), Refusal> {
     if session.contract != scene.contract.name || !reading.user.fits(&account.user) {
         return Err(Refusal::TokenInvalid);
     }
@@ -126,7 +137,14 @@ pub fn judge_foreign(account: &Account, reading: &Reading, scene: &Scene<'_>) ->
     if !account.is_active() {
         return Err(Refusal::TokenUserInactive);
     }
-    if Moment::from_seconds(reading.issued.unwrap_or(0)) < account.valid_after {
+    // An address or name can go to another person, and the tokens of the first one must not go with it (SEC-69).
+    let line = match reading.user {
+        Named::Id(_) | Named::Uuid(_) => account.valid_after,
+        Named::Email(_) | Named::Username(_) => {
+            account.valid_after.max(Moment::from_seconds(account.user.created_at.seconds()))
+        }
+    };
+    if Moment::from_seconds(reading.issued.unwrap_or(0)) < line {
         return Err(Refusal::TokenRevoked);
     }
     Ok(())
@@ -138,7 +156,8 @@ fn times(
     contract: &Contract,
     now: Option<Moment>,
 ) -> Result<(Option<i64>, Moment), Refusal> {
-    let date = |value: Option<&Value>| value.map(|value| seconds(value).ok_or(Refusal::TokenInvalid)).transpose();
+    let date =
+        |value: Option<&Value>| value.map(|value| seconds(value).ok_or(Refusal::TokenInvalid)).transpose();
     let expires = date(at(map, &plan.expires))?;
     let issued = date(plan.issued.as_ref().map_or_else(|| map.get("iat"), |path| at(map, path)))?;
     let starts = date(map.get("nbf"))?;
@@ -147,8 +166,8 @@ fn times(
         if expires <= now.seconds().saturating_sub(contract.leeway_seconds) {
             return Err(Refusal::TokenExpired);
         }
-        // Tokens without an id are made up to a second ahead, to lie after the line where older ones were cut.
-        let ahead = contract.leeway_seconds.max(i64::from(plan.token_id.is_none()));
+        // Tokens without an id are made a little ahead, to lie after the line where older ones were cut.
+        let ahead = contract.leeway_seconds.max(if plan.token_id.is_none() { AHEAD_SECONDS } else { 0 });
         let latest = now.seconds().saturating_add(ahead);
         if [issued, starts].into_iter().flatten().any(|from| from > latest) {
             return Err(Refusal::TokenInvalid);
@@ -194,7 +213,8 @@ mod tests {
 
     fn claims(change: Value) -> Claims {
         let now = NOW.seconds();
-        let mut map = json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a".repeat(32), "user_id": 7});
+        let mut map =
+            json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a".repeat(32), "user_id": 7});
         for (name, value) in change.as_object().unwrap() {
             if value == "absent" {
                 map.as_object_mut().unwrap().remove(name);
@@ -276,7 +296,8 @@ mod tests {
     #[test]
     fn a_session_lets_only_its_own_live_user_through() {
         let (contract, good) = (contract(), reading(json!({})).unwrap());
-        let judge = |session: &Session, account: &Account| judge_session(session, account, &good, &scene(&contract));
+        let judge =
+            |session: &Session, account: &Account| judge_session(session, account, &good, &scene(&contract));
         assert_eq!(judge(&session(), &account()), Ok(()));
         let other = Session { contract: "other".into(), ..session() };
         assert_eq!(judge(&other, &account()), Err(Refusal::TokenInvalid));

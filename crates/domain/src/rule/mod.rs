@@ -43,12 +43,13 @@ impl Scene<'_> {
         self.event(kind, user, None, refusal.code())
     }
 
-    /// The line below which tokens without a session are cut: those made in this very millisecond fall, too.
-    pub fn cut(&self) -> Moment {
-        Moment::from_millis(self.now.millis().saturating_add(1))
-    }
-
-    fn event(&self, kind: EventKind, user: Option<UserId>, session: Option<SessionId>, result: &'static str) -> Change {
+    fn event(
+        &self,
+        kind: EventKind,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+        result: &'static str,
+    ) -> Change {
         Change::Note(Box::new(Event {
             kind,
             at: self.now,
@@ -62,14 +63,59 @@ impl Scene<'_> {
     }
 }
 
+/// How far in the future a token without an id may say it was made.
+pub const AHEAD_SECONDS: i64 = 5;
+
+/// The first full second from `line` on, or `now` if that is later.
+fn stamp(line: Moment, now: Moment) -> Moment {
+    let second = Moment::from_seconds(line.seconds());
+    let after = if second == line { line } else { second.plus_seconds(1) };
+    now.max(after.min(Moment::from_seconds(now.plus_seconds(AHEAD_SECONDS).seconds())))
+}
+
 impl Account {
     /// The account as the store must still hold it when the changes are written.
     pub fn as_read(&self) -> Whose {
         Whose::Known { user: self.user.id, epoch: self.epoch }
     }
 
+    /// When a token made at `now` that says only seconds has to say it was made, so that it lies after every cut.
+    ///
+    /// Cuts of an account that come within one second push it on by a second each, at most [`AHEAD_SECONDS`].
+    pub fn stamp(&self, now: Moment) -> Moment {
+        stamp(self.valid_after, now)
+    }
+
+    /// The line below which every token made up to `now` lies, those of this very millisecond, too.
+    pub fn cut_line(&self, now: Moment) -> Moment {
+        let newest = now.max(self.stamp(now));
+        Moment::from_millis(newest.millis().saturating_add(1)).min(now.plus_seconds(AHEAD_SECONDS))
+    }
+
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.user.status == Status::Active
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{NOW, account};
+    use super::*;
+
+    #[test]
+    fn every_cut_lies_above_the_tokens_before_it_and_below_those_after_it() {
+        for millis in [0, 1, 500, 999] {
+            let now = Moment::from_millis(NOW.millis() + millis);
+            let mut account = account();
+            for _ in 0..4 {
+                let before = Moment::from_seconds(account.stamp(now).seconds());
+                let line = account.cut_line(now);
+                assert!(before < line);
+                account.valid_after = line;
+                let after = Moment::from_seconds(account.stamp(now).seconds());
+                assert!(after >= line && after <= now.plus_seconds(AHEAD_SECONDS));
+            }
+        }
     }
 }

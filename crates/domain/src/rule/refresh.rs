@@ -75,7 +75,12 @@ pub fn judge(
 }
 
 /// Why the session gives nothing to anybody, or not to this token.
-fn standing(session: &Session, account: &Account, presented: Presented, scene: &Scene<'_>) -> Option<Refusal> {
+fn standing(
+    session: &Session,
+    account: &Account,
+    presented: Presented,
+    scene: &Scene<'_>,
+) -> Option<Refusal> {
     if session.contract != scene.contract.name || !presented.genuine || presented.counter > session.counter {
         return Some(Refusal::TokenInvalid);
     }
@@ -90,7 +95,12 @@ fn standing(session: &Session, account: &Account, presented: Presented, scene: &
     (session.expires_at <= scene.now).then_some(Refusal::TokenExpired)
 }
 
-fn current(session: &Session, exchange: Exchange, plan: &RefreshPlan, scene: &Scene<'_>) -> Judgement<Renewal> {
+fn current(
+    session: &Session,
+    exchange: Exchange,
+    plan: &RefreshPlan,
+    scene: &Scene<'_>,
+) -> Judgement<Renewal> {
     if session.refresh_expires_at <= scene.now {
         return Judgement::refuse(Refusal::TokenExpired, Vec::new());
     }
@@ -143,7 +153,9 @@ mod tests {
 
     #[test]
     fn the_predecessor_gets_the_same_successor_inside_the_grace_and_ends_the_family_after_it() {
-        for (ago, expected) in [(0, Ok(Renewal::Again)), (10, Ok(Renewal::Again)), (11, Err(Refusal::TokenReused))] {
+        for (ago, expected) in
+            [(0, Ok(Renewal::Again)), (10, Ok(Renewal::Again)), (11, Err(Refusal::TokenReused))]
+        {
             let rotated = Session { rotated_at: NOW.plus_seconds(-ago), ..session() };
             let judgement = ruling(&rotated, &account(), genuine(4));
             assert_eq!(judgement.changes.is_empty(), expected.is_ok());
@@ -151,9 +163,8 @@ mod tests {
         }
         let judgement = ruling(&session(), &account(), genuine(3));
         assert_eq!(judgement.result, Err(Refusal::TokenReused));
-        let ends = |change: &Change| {
-            matches!(change, Change::EndSession { reason: EndReason::RefreshReuse, .. })
-        };
+        let ends =
+            |change: &Change| matches!(change, Change::EndSession { reason: EndReason::RefreshReuse, .. });
         assert!(judgement.changes.iter().any(ends));
     }
 

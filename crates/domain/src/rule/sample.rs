@@ -1,7 +1,9 @@
 //! Which account, session and contract do the tables of the rules start from?
 
 use super::Scene;
-use crate::contract::{AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim};
+use crate::contract::{
+    AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
+};
 use crate::id::{SessionId, UserId};
 use crate::session::Session;
 use crate::shape::Shape;
@@ -42,7 +44,11 @@ pub(super) fn contract() -> Contract {
         issuer: "https://id.example.com".into(),
         leeway_seconds: 0,
         passwords: PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true },
-        newcomer: Newcomer { role: "author".into(), permissions: vec!["read".into()], attributes: Map::new() },
+        newcomer: Newcomer {
+            role: "author".into(),
+            permissions: vec!["read".into()],
+            attributes: Map::new(),
+        },
         sign_up_gives_tokens: true,
         accept_until: None,
         weakenings: Vec::new(),

@@ -1,0 +1,229 @@
+//! Where is what happened kept, and when is it durable?
+//!
+//! Looks answer at once from connections that can only read. Change lists go to one thread that commits those that
+//! wait together, and answers each only when it is on the disk. Nothing here judges: a list is applied or conflicts.
+
+mod apply;
+mod avatars;
+mod connection;
+mod events;
+mod fault;
+mod file;
+mod import;
+mod migrate;
+mod readers;
+mod schemes;
+mod sessions;
+mod users;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Fault, OpenError};
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use domain::change::{Applied, Change, Conflict};
+use domain::id::{SessionId, UserId};
+use domain::identifier::{EmailKey, UsernameKey};
+use domain::session::Session;
+use domain::user::{Account, NewUser};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use writer::{List, Request, Stopped, Writer};
+
+/// Where a store is kept.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In this file and those beside it.
+    File(PathBuf),
+    /// Nowhere: it is empty at first and gone with the store. For tests and rehearsals.
+    Memory,
+}
+
+/// Which of the names that were asked for belong to somebody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The address.
+    pub email: bool,
+    /// The user name.
+    pub username: bool,
+}
+
+/// What an import did, or would have done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportSum {
+    /// Users who were not there.
+    pub added: u64,
+    /// Users who were there: the same id or UUID, the same address and user name.
+    pub unchanged: u64,
+}
+
+/// The database of one server. Dropping it finishes what was asked and closes it.
+pub struct Store {
+    // Dropped in this order: readers before the writer, so that the writer closes last and carries over the log.
+    readers: Option<readers::Readers>,
+    queue: Option<Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    stopped: Arc<Stopped>,
+    _home: file::Home,
+}
+
+impl Store {
+    /// Opens the database; creates it if there is none, and brings its tables up to date.
+    ///
+    /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
+    /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40).
+    pub fn open(place: &Place) -> Result<Store, OpenError> {
+        connection::check_version()?;
+        let home = file::Home::make(place)?;
+        let lock = home.lock()?;
+        home.prepare()?;
+        let mut conn = connection::open_writer(home.path())?;
+        connection::check_owner(&conn, home.path())?;
+        migrate::migrate(&mut conn, home.path(), migrate::MIGRATIONS)?;
+        drop(lock);
+        let readers = readers::Readers::open(home.path())?;
+        let stopped = Arc::new(Stopped::new());
+        let (queue, waiting) = bounded(writer::QUEUE);
+        let writer = Writer::new(home.path().to_owned(), conn, Arc::clone(&stopped));
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.work(&waiting))
+            .map_err(|error| fault::refuse(format!("no thread to write the database: {error}")))?;
+        Ok(Store { readers: Some(readers), queue: Some(queue), writer: Some(writer), stopped, _home: home })
+    }
+
+    /// Applies a list of changes, whole or not at all. Answers once it is durable.
+    ///
+    /// It is applied even if the caller stops waiting. Fails at once when too many lists wait (REL-26: and when the
+    /// disk has failed before).
+    pub async fn record(&self, changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+        if changes.is_empty() {
+            return Ok(Ok(Applied::default()));
+        }
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Record(List { changes, answer }))?;
+        answered.await.map_err(|_| GONE)?
+    }
+
+    /// Adds users in one transaction: all of them, or none and the conflicts by their place from 0, at most 1000.
+    ///
+    /// Users who are there already are left as they are. A dry run finds the same and keeps nothing. `progress`
+    /// counts the users looked at. Other changes wait until it is done.
+    pub async fn import(
+        &self,
+        users: impl Iterator<Item = NewUser> + Send + 'static,
+        progress: Arc<AtomicU64>,
+        dry_run: bool,
+    ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
+        let feed = import::feed(users)?;
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Import(import::Import { feed, progress, dry_run, answer }))?;
+        answered.await.map_err(|_| GONE)?
+    }
+
+    /// The account with this id.
+    pub fn account_by_id(&self, id: UserId) -> Result<Option<Account>, Fault> {
+        self.look(|conn| users::by_id(conn, id))
+    }
+
+    /// The account with this UUID.
+    pub fn account_by_uuid(&self, uuid: Uuid) -> Result<Option<Account>, Fault> {
+        self.look(|conn| users::by_uuid(conn, uuid))
+    }
+
+    /// The account with this address.
+    pub fn account_by_email(&self, key: &EmailKey) -> Result<Option<Account>, Fault> {
+        self.look(|conn| users::by_email(conn, key))
+    }
+
+    /// The account with this user name.
+    pub fn account_by_username(&self, key: &UsernameKey) -> Result<Option<Account>, Fault> {
+        self.look(|conn| users::by_username(conn, key))
+    }
+
+    /// A session, ended or not, with its user.
+    pub fn session(&self, id: SessionId) -> Result<Option<(Session, Account)>, Fault> {
+        self.look(|conn| sessions::by_id(conn, id))
+    }
+
+    /// Which of these names belong to somebody other than `except`.
+    pub fn taken(
+        &self,
+        email: Option<&EmailKey>,
+        username: Option<&UsernameKey>,
+        except: Option<UserId>,
+    ) -> Result<Taken, Fault> {
+        self.look(|conn| {
+            Ok(Taken {
+                email: email.map_or(Ok(false), |key| users::email_is_taken(conn, key, except))?,
+                username: username.map_or(Ok(false), |key| users::username_is_taken(conn, key, except))?,
+            })
+        })
+    }
+
+    /// Media type and bytes of a picture.
+    pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
+        self.look(|conn| avatars::by_name(conn, name))
+    }
+
+    /// The next accounts in order of id, at most `limit`. Reads many rows: call it where waiting is no harm.
+    pub fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
+        self.look(|conn| users::after(conn, after, limit))
+    }
+
+    /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,
+    /// `django_pbkdf2_sha256:1200000`, `django_scrypt:n=16384,r=8,p=5`.
+    pub fn hash_schemes(&self) -> Result<Vec<String>, Fault> {
+        self.look(schemes::all)
+    }
+
+    /// Whether changes can be recorded; false for good once the disk has failed to keep what it was given.
+    pub fn is_writable(&self) -> bool {
+        self.stopped.get().is_none() && self.writer.as_ref().is_some_and(|writer| !writer.is_finished())
+    }
+
+    /// Finishes what was asked, carries the log over into the database and closes it.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.readers.as_ref().ok_or(GONE)?.look(look)
+    }
+
+    fn ask(&self, request: Request) -> Result<(), Fault> {
+        if let Some(why) = self.stopped.get() {
+            return Err(Fault::Database(why.clone()));
+        }
+        match self.queue.as_ref().ok_or(GONE)?.try_send(request) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(Fault::Database("the writer's queue is full".to_owned())),
+            Err(TrySendError::Disconnected(_)) => Err(GONE),
+        }
+    }
+}
+
+const GONE: Fault = Fault::Gone("the store");
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.readers.take();
+        self.queue.take();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the database has panicked");
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store(writable: {})", self.is_writable())
+    }
+}

@@ -1,0 +1,157 @@
+//! How is each command carried out: look, judge, record?
+//!
+//! One file per verb. A verb reads, lets a rule of `domain` decide, and records the changes of the judgement.
+
+mod account;
+mod bearer;
+mod password;
+mod profile;
+mod refresh;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+
+use crate::Engine;
+use crate::error::{Error, Fault};
+use crate::hasher::{HashRefused, Verified};
+use crate::mint::{Place, Span};
+use domain::caller::Caller;
+use domain::change::{Applied, Change, Conflict};
+use domain::command::Command;
+use domain::id::SessionId;
+use domain::outcome::{Outcome, Tokens};
+use domain::refusal::Refusal;
+use domain::rule::Scene;
+use domain::rule::bearer::Named;
+use domain::secret::Secret;
+use domain::session::NewSession;
+use domain::time::Moment;
+use domain::user::{Account, StoredHash};
+
+/// How often a verb looks and judges when the world changed under it.
+const TRIES: usize = 3;
+
+/// One command on its way through its verb.
+pub(crate) struct Turn<'a> {
+    engine: &'a Engine,
+    caller: &'a Caller<'a>,
+    scene: Scene<'a>,
+}
+
+/// Carries out one command. The moment is read here, once.
+pub(crate) async fn perform(
+    engine: &Engine,
+    caller: &Caller<'_>,
+    command: Command,
+) -> Result<Outcome, Error> {
+    let scene = Scene {
+        now: engine.clock().now(),
+        contract: caller.contract,
+        address: &caller.address,
+        request: &caller.request,
+    };
+    let turn = Turn { engine, caller, scene };
+    match command {
+        Command::SignUp(request) => turn.sign_up(&request).await,
+        Command::SignIn { login, password, exact } => turn.sign_in(&login, &password, exact).await,
+        Command::Refresh { token } => turn.refresh(&token).await,
+        Command::SignOut { refresh, access, needs_access } => {
+            turn.sign_out(refresh.as_ref(), access.as_ref(), needs_access).await
+        }
+        Command::SignOutEverywhere => turn.sign_out_everywhere().await,
+        Command::WhoAmI => turn.who_am_i(),
+        Command::VerifyToken { token } => turn.verify_token(token.as_ref()),
+        Command::UpdateProfile(request) => turn.update_profile(&request).await,
+        Command::SetAvatar { target, avatar, flaws } => {
+            turn.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
+        }
+        Command::ChangePassword { current, new } => turn.change_password(&current, &new).await,
+        Command::DeleteAccount { target, password } => {
+            turn.delete_account(target.as_ref(), password.as_ref()).await
+        }
+        Command::CheckEmail { email } => turn.check_email(email),
+    }
+}
+
+/// The verdict on a typed password and the hash it was held against.
+struct Checked {
+    against: Option<StoredHash>,
+    verified: Verified,
+}
+
+impl Turn<'_> {
+    /// Records changes; an empty list is true already.
+    async fn record(&self, changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+        if changes.is_empty() {
+            return Ok(Ok(Applied::default()));
+        }
+        self.engine.store().record(changes).await
+    }
+
+    fn find(&self, named: &Named) -> Result<Option<Account>, Fault> {
+        self.engine.find_named(named)
+    }
+
+    /// Holds a password against a stored hash, or against the decoy; not twice against the same one.
+    async fn check(
+        &self,
+        checked: &mut Option<Checked>,
+        stored: Option<&StoredHash>,
+        password: &Secret,
+    ) -> Result<Verified, Error> {
+        if let Some(known) = checked
+            && known.against.as_ref() == stored
+        {
+            return Ok(known.verified);
+        }
+        let verified = self
+            .engine
+            .hasher()
+            .verify(&self.caller.address, stored, password)
+            .await
+            .map_err(hash_refused)?;
+        *checked = Some(Checked { against: stored.cloned(), verified });
+        Ok(verified)
+    }
+
+    /// Makes the hash of a new password.
+    async fn hash(&self, password: &Secret) -> Result<StoredHash, Error> {
+        let salt = self.engine.chance().bytes()?;
+        self.engine.hasher().write(&self.caller.address, password, salt).await.map_err(hash_refused)
+    }
+
+    fn new_session(&self) -> Result<(NewSession, Place), Fault> {
+        self.engine.mint().session(&self.scene, &self.caller.user_agent, self.engine.chance())
+    }
+
+    /// The tokens of a session that was just opened.
+    fn first_tokens(&self, account: &Account, session: &NewSession, place: Place) -> Result<Tokens, Fault> {
+        let access = self.access(account, session.id, session.expires_at)?;
+        let span = Span { issued: session.created_at, expires: session.refresh_expires_at };
+        let refresh = self.engine.mint().refresh(self.caller, &account.user, place, span);
+        Ok(Tokens { access, refresh })
+    }
+
+    fn access(
+        &self,
+        account: &Account,
+        session: SessionId,
+        session_end: Moment,
+    ) -> Result<domain::outcome::Minted, Fault> {
+        self.engine.mint().access(
+            self.caller,
+            account,
+            (session, session_end),
+            self.scene.now,
+            self.engine.chance(),
+        )
+    }
+}
+
+/// What is answered when the hashing threads do not hash.
+pub(crate) fn hash_refused(refused: HashRefused) -> Error {
+    match refused {
+        HashRefused::Busy { retry_after_seconds } => Refusal::Overloaded(retry_after_seconds).into(),
+        HashRefused::Gone => Fault::Gone("hasher").into(),
+    }
+}

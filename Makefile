@@ -1,0 +1,28 @@
+# make run · make test · make check · make bench
+
+CARGO ?= cargo
+
+.PHONY: run test test-long check bench clean
+
+run: ## start on 127.0.0.1:8000 with the embedded database and every built-in dialect
+	$(CARGO) run --release --package countersign-server --bin countersign -- serve
+
+test: ## install what the tests need, then run all of them
+	scripts/setup-tests.sh
+	scripts/test.sh
+
+test-long: ## the crash rounds and property tests at full length
+	scripts/setup-tests.sh
+	COUNTERSIGN_CRASH_ROUNDS=200 COUNTERSIGN_MODEL_ROUNDS=2000 scripts/test.sh
+
+check: ## format, lints, licences, duplicate crates
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	scripts/deny.sh
+
+bench: ## measure the release binary over loopback and print the table
+	$(CARGO) build --release --package countersign-server
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- --server target/release/countersign
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,491 @@
+//! What may stand in a dialect file, as a JSON Schema (2020-12) for editors?
+//!
+//! It knows keys, types and closed lists of words. What only the compiler can know (slots, paths, weakenings that fit)
+//! is told at load.
+
+use domain::command::Verb;
+use domain::contract::Weakening;
+use domain::input::{Input, Rule};
+use domain::refusal::REFUSAL_CODES;
+use serde_json::{Value, json};
+
+/// The schema of `dialect.toml`. Unknown keys are refused in every table.
+pub fn schema() -> Value {
+    let mut root = needing(root(), &["language", "name", "version", "tokens", "refuse", "route"]);
+    let head = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Countersign dialect",
+        "description": "A sign-in contract as data: docs/dialects.md",
+        "$defs": object_of(definitions()),
+    });
+    if let (Value::Object(head), Value::Object(root)) = (head, &mut root) {
+        root.extend(head);
+    }
+    root
+}
+
+fn definitions() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "json_template",
+            described("string", "JSON in a text; `{slot}` stands for a value, `{shape.NAME}` for a shape."),
+        ),
+        (
+            "text_template",
+            described("string", "A text; `{slot}` stands for a value, `{{` and `}}` for braces."),
+        ),
+        (
+            "time",
+            with(
+                described("string", "A time: a whole number and s, m, h or d."),
+                "pattern",
+                json!("^[0-9]+[smhd]$"),
+            ),
+        ),
+        ("place", place()),
+        ("places", texts("Places in order; the first that holds something counts.", refer("place"))),
+        (
+            "headers",
+            map(
+                "Header → text template. An empty value leaves the header out.",
+                None,
+                refer("text_template"),
+            ),
+        ),
+        ("messages", map("Rule → wording.", Some(words(&rules())), refer("text_template"))),
+        ("refusals", map("Code → answer.", Some(words(&refusal_words())), refer("said"))),
+        ("said", table(said())),
+        ("cookie", needing(table(cookie()), &["name"])),
+        ("give", table(said().into_iter().chain([case()]).collect())),
+        ("take", needing(table(take().into_iter().chain(checks()).collect()), &["from"])),
+        ("need", needing(table(need()), &["any"])),
+        ("route", needing(table(route()), &["verb", "on", "give"])),
+    ]
+}
+
+// ---- small parts
+
+fn object_of(members: Vec<(&'static str, Value)>) -> Value {
+    Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn table(members: Vec<(&'static str, Value)>) -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": object_of(members) })
+}
+
+fn needing(schema: Value, keys: &[&str]) -> Value {
+    with(schema, "required", json!(keys))
+}
+
+fn with(mut schema: Value, key: &str, value: Value) -> Value {
+    if let Value::Object(map) = &mut schema {
+        map.insert(key.to_owned(), value);
+    }
+    schema
+}
+
+fn about(schema: Value, text: &str) -> Value {
+    with(schema, "description", json!(text))
+}
+
+fn refer(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+fn described(kind: &str, text: &str) -> Value {
+    json!({ "type": kind, "description": text })
+}
+
+fn text(about: &str) -> Value {
+    described("string", about)
+}
+
+fn time(text: &str) -> Value {
+    about(refer("time"), text)
+}
+
+fn flag(about: &str, default: bool) -> Value {
+    with(described("boolean", about), "default", json!(default))
+}
+
+fn number(about: &str, least: i64, most: i64) -> Value {
+    json!({ "type": "integer", "minimum": least, "maximum": most, "description": about })
+}
+
+fn any_number(about: &str) -> Value {
+    described("integer", about)
+}
+
+fn words(list: &[&str]) -> Value {
+    json!({ "enum": list })
+}
+
+/// One of a closed list; the first one is the default.
+fn choice(text: &str, list: &[&str]) -> Value {
+    let schema = about(words(list), text);
+    with(schema, "default", json!(list.first()))
+}
+
+/// One of a closed list without a default.
+fn one_of(text: &str, list: &[&str]) -> Value {
+    about(words(list), text)
+}
+
+/// A text or a list of texts.
+fn texts(text: &str, item: Value) -> Value {
+    json!({ "description": text, "anyOf": [item.clone(), { "type": "array", "items": item }] })
+}
+
+fn free_texts(about: &str) -> Value {
+    texts(about, json!({ "type": "string" }))
+}
+
+fn map(about: &str, names: Option<Value>, of: Value) -> Value {
+    let schema = json!({ "type": "object", "description": about, "additionalProperties": of });
+    match names {
+        Some(names) => with(schema, "propertyNames", names),
+        None => schema,
+    }
+}
+
+fn tables(about: &str, of: &str) -> Value {
+    json!({ "description": about, "anyOf": [refer(of), { "type": "array", "items": refer(of) }] })
+}
+
+// ---- closed lists
+
+fn rules() -> Vec<&'static str> {
+    Rule::ALL.iter().map(|rule| rule.code()).collect()
+}
+
+fn refusal_words() -> Vec<&'static str> {
+    REFUSAL_CODES.iter().copied().chain(["default", "fault"]).collect()
+}
+
+fn inputs() -> Vec<&'static str> {
+    Input::ALL.iter().map(|input| input.name()).collect()
+}
+
+fn verbs() -> Vec<&'static str> {
+    Verb::ALL.iter().map(|verb| verb.name()).collect()
+}
+
+fn weakenings() -> Vec<&'static str> {
+    Weakening::ALL.iter().map(|weakening| weakening.name()).collect()
+}
+
+fn place() -> Value {
+    json!({
+        "type": "string",
+        "pattern": r"^(body|form|query|header|cookie|path)\..+$",
+        "description": "body.a.b, form.a, query.a, header.X-A, cookie.a or path.a",
+    })
+}
+
+// ---- tables
+
+fn root() -> Value {
+    table(vec![
+        ("language", json!({ "const": crate::LANGUAGE, "description": "Version of the dialect language." })),
+        (
+            "name",
+            with(
+                text("1 to 40 lower-case letters, digits and dashes."),
+                "pattern",
+                json!("^[a-z0-9-]{1,40}$"),
+            ),
+        ),
+        ("title", text("For people.")),
+        ("version", text("Version of the contract.")),
+        ("source", free_texts("Where the contract is documented or was recorded.")),
+        ("date", text("Form of moments that name none: iso, iso:3, seconds, millis, date:PATTERN …")),
+        ("weaker", texts("Weaker behaviour that the contract demands, by name.", words(&weakenings()))),
+        ("shape", map("Named JSON templates, included by {shape.NAME}.", None, refer("json_template"))),
+        ("http", http()),
+        ("headers", about(refer("headers"), "Headers of every answer.")),
+        ("credential", credential()),
+        ("tokens", needing(tokens(), &["access"])),
+        ("passwords", passwords()),
+        ("newcomer", newcomer()),
+        ("flaws", flaws()),
+        ("messages", about(refer("messages"), "Wordings of flaws.")),
+        (
+            "messages_by_input",
+            map("Input → wordings of its flaws.", Some(words(&inputs())), refer("messages")),
+        ),
+        ("refuse", needing(about(refer("refusals"), "The noes of all routes."), &["default"])),
+        ("route", tables("The routes.", "route")),
+    ])
+}
+
+const JSON_TYPES: [&str; 5] = ["array", "string", "number", "boolean", "null"];
+const MEDIA: [&str; 3] = ["json", "form", "multipart"];
+
+fn http() -> Value {
+    let other = ["not_an_object", "nothing_given", "malformed_body", "empty"];
+    let by_type = |of: Value| table(JSON_TYPES.iter().map(|kind| (*kind, of.clone())).collect());
+    table(vec![
+        ("media", texts("Kinds of body that routes read; json where nothing is named.", words(&MEDIA))),
+        ("other_media", choice("A body of another kind.", &["refuse", "empty"])),
+        ("slash", choice("Whether a path is also good with a slash more or less.", &["either", "exact"])),
+        ("wrong_method", choice("How a wrong method is refused.", &["method_not_allowed", "not_found"])),
+        ("options", choice("What becomes of OPTIONS.", &["refuse", "answer"])),
+        ("allow_options", choice("Where OPTIONS stands in {allow}.", &["none", "first", "last"])),
+        (
+            "accept",
+            choice("Whether an Accept header that excludes our answers is refused.", &["ignore", "check"]),
+        ),
+        ("content_type", with(text("Content-Type of JSON answers."), "default", json!("application/json"))),
+        ("unknown_fields", choice("Fields that nobody takes.", &["ignore", "refuse"])),
+        ("space", free_texts("Path prefixes in which this dialect answers for unknown paths.")),
+        ("json", about(by_type(choice("", &other)), "What becomes of JSON bodies that are not objects.")),
+        ("type_names", about(by_type(text("The dialect's word.")), "What {json_type} says.")),
+    ])
+}
+
+fn credential() -> Value {
+    table(vec![
+        ("from", about(refer("places"), "Where an access token stands: headers and cookies.")),
+        ("scheme", with(text("Before the token, in headers; empty = none."), "default", json!("Bearer"))),
+        ("scheme_case", choice("Whether the scheme's letter case counts.", &["any", "exact"])),
+    ])
+}
+
+fn tokens() -> Value {
+    let header = table(vec![
+        ("typ", with(text("The typ of the JOSE header; empty = none."), "default", json!("JWT"))),
+        ("first", choice("Which member stands first.", &["alg", "typ"])),
+        ("kid", flag("Whether the key's id is named.", false)),
+        ("check_typ", flag("Whether a token with another typ is refused.", false)),
+    ]);
+    let access = table(vec![
+        ("algorithm", one_of("The key's algorithm.", &["HS256", "ES256", "RS256", "EdDSA"])),
+        ("lifetime", time("Until it ends.")),
+        ("claims", refer("json_template")),
+        ("header", header),
+    ]);
+    let refresh = table(vec![
+        ("form", one_of("On the wire.", &["jwt", "opaque"])),
+        ("lifetime", time("Until an unused one ends.")),
+        ("absolute", time("Until the session ends whatever happens; at least the lifetime.")),
+        ("rotation", choice("What an exchange does to it.", &["rotate", "keep"])),
+        (
+            "grace",
+            time("How long a predecessor gives the same successor; at most 60s, 10s where nothing is named."),
+        ),
+        ("claims", refer("json_template")),
+    ]);
+    table(vec![
+        ("leeway", time("By how much clocks may differ; at most 120s, none where nothing is named.")),
+        ("access", needing(access, &["algorithm", "lifetime", "claims"])),
+        ("refresh", needing(refresh, &["form", "lifetime"])),
+    ])
+}
+
+fn passwords() -> Value {
+    table(vec![
+        ("min_length", with(number("Fewest characters of a new password.", 1, 64), "default", json!(15))),
+        ("refuse_common", flag("Whether common ones and the account's own words are refused.", true)),
+        ("refuse_numeric", flag("Whether digits alone are refused.", false)),
+    ])
+}
+
+fn newcomer() -> Value {
+    table(vec![
+        ("role", text("The role of a new account.")),
+        ("permissions", free_texts("The permissions of a new account.")),
+        ("attributes", described("object", "The custom attributes of a new account.")),
+    ])
+}
+
+fn flaws() -> Value {
+    let shapes = ["map_of_lists", "map", "list", "items", "map_of_items", "map_of_item_lists"];
+    table(vec![
+        ("shape", choice("In which shape flaws are listed.", &shapes)),
+        ("collect", choice("How many are told.", &["all", "first_per_field", "first"])),
+        ("item", about(refer("json_template"), "One flaw, for the shapes that hold items.")),
+    ])
+}
+
+fn said() -> Vec<(&'static str, Value)> {
+    vec![
+        ("status", number("Status code.", 200, 599)),
+        ("headers", refer("headers")),
+        ("cookies", tables("Cookies to set or clear.", "cookie")),
+        ("body", refer("json_template")),
+        ("text", about(refer("text_template"), "A body of plain text.")),
+        ("empty", flag("No body.", false)),
+    ]
+}
+
+fn case() -> (&'static str, Value) {
+    let cases = vec![("exists", refer("said")), ("free", refer("said"))];
+    ("case", about(table(cases), "Other answers of check_email, by what was found."))
+}
+
+fn cookie() -> Vec<(&'static str, Value)> {
+    vec![
+        ("name", text("Letters, digits, `-`, `_` and `.`")),
+        ("value", refer("text_template")),
+        ("clear", flag("Takes the cookie away.", false)),
+        ("path", with(text("Path."), "default", json!("/"))),
+        ("http_only", flag("Hidden from scripts.", true)),
+        ("secure", flag("Over TLS only.", true)),
+        ("same_site", choice("SameSite.", &["lax", "strict", "none"])),
+        ("max_age", time("Until the browser forgets it; the browser's session where nothing is named.")),
+    ]
+}
+
+fn take() -> Vec<(&'static str, Value)> {
+    let kinds = ["text", "text_or_number", "integer", "number", "boolean", "list", "object", "any", "file"];
+    let join = table(vec![
+        ("join", texts("From these inputs, in order.", words(&inputs()))),
+        ("with", text("With this between.")),
+        ("case", choice("Letter case of what is made.", &["as_typed", "lower"])),
+    ]);
+    let codes = ["invalid_credentials", "token_invalid", "not_found", "malformed_body", "not_yours"];
+    vec![
+        ("from", refer("places")),
+        ("scheme", text("Before the value, in headers.")),
+        ("label", text("Readable name for {label}; the field's name where nothing is named.")),
+        ("type", one_of("JSON type; file for an avatar, else text.", &kinds)),
+        ("required", flag("Must be there.", false)),
+        (
+            "null",
+            one_of("What a null means; clear for an avatar, else refuse.", &["refuse", "absent", "clear"]),
+        ),
+        (
+            "blank",
+            one_of(
+                "What an empty text means; refuse when required, else allow.",
+                &["refuse", "absent", "allow"],
+            ),
+        ),
+        ("trim", described("boolean", "Cuts outer white space; never for secrets.")),
+        ("exact", flag("Identifiers must be spelled as stored.", false)),
+        ("messages", refer("messages")),
+        ("refuse", map("Rule → code of another refusal.", Some(words(&rules())), words(&codes))),
+        ("phase", number("Later phases are looked at only when earlier ones have no flaw.", 1, 9)),
+        ("default", about(join, "Made from other inputs when absent.")),
+    ]
+}
+
+fn checks() -> Vec<(&'static str, Value)> {
+    vec![
+        ("min_length", number("Fewest code points.", 0, 4096)),
+        ("max_length", number("Most code points.", 0, 4096)),
+        ("pattern", text("A regular expression that the value must match.")),
+        ("format", one_of("A known format.", &["email"])),
+        ("one_of", free_texts("The values allowed.")),
+        ("min", any_number("Smallest number.")),
+        ("max", any_number("Largest number.")),
+        ("equals", one_of("The input whose value it must equal.", &inputs())),
+    ]
+}
+
+fn need() -> Vec<(&'static str, Value)> {
+    vec![
+        ("any", texts("At least one of these inputs must be there.", words(&inputs()))),
+        ("message", refer("text_template")),
+        ("phase", number("As for inputs.", 1, 9)),
+    ]
+}
+
+fn takes() -> Value {
+    let plain: Vec<&str> =
+        inputs().into_iter().filter(|name| !["attribute", "ignored"].contains(name)).collect();
+    let pattern = format!(r"^({}|attribute\..+|ignored\..+)$", plain.join("|"));
+    map("Input → where it stands and what it may be.", Some(json!({ "pattern": pattern })), refer("take"))
+}
+
+fn route() -> Vec<(&'static str, Value)> {
+    let when =
+        map("Place → value: what tells routes on one path apart.", Some(refer("place")), text("The value."));
+    vec![
+        ("name", text("Unique; the verb where nothing is named.")),
+        ("verb", one_of("What it asks for.", &verbs())),
+        ("on", with(text("Method and path."), "pattern", json!("^(GET|POST|PUT|PATCH|DELETE) /"))),
+        ("when", when),
+        ("media", texts("Kinds of body, instead of the dialect's.", words(&MEDIA))),
+        ("unknown_fields", one_of("Instead of the dialect's.", &["ignore", "refuse"])),
+        (
+            "refuse_nothing",
+            flag("A request with none of the required inputs is refused as nothing_given.", false),
+        ),
+        (
+            "needs_access",
+            flag("A good access token must come along although the verb could do without.", false),
+        ),
+        ("take", takes()),
+        ("need", tables("Alternatives.", "need")),
+        ("headers", about(refer("headers"), "Headers of every answer of this route.")),
+        ("give", refer("give")),
+        ("refuse", about(refer("refusals"), "The noes of this route.")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The keys of every table, wherever it stands.
+    fn keys(schema: &Value, found: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(map) => {
+                if let Some(Value::Object(properties)) = map.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                map.values().for_each(|value| keys(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// The compiler asks for keys by name; every name it asks for must have a place in the schema.
+    #[test]
+    fn every_key_that_the_compiler_asks_for_is_in_the_schema() {
+        let sources = [
+            include_str!("compiled.rs"),
+            include_str!("route.rs"),
+            include_str!("take.rs"),
+            include_str!("said.rs"),
+            include_str!("wording.rs"),
+            include_str!("claims.rs"),
+        ];
+        let asks = regex::Regex::new(
+            r#"\.(?:word|need_word|words|flag|number|seconds|choice|section|sections|value|has)\(\s*"(\w+)""#,
+        );
+        let asks = asks.unwrap();
+        let mut found = BTreeSet::new();
+        keys(&schema(), &mut found);
+        let known: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+        let asked: BTreeSet<&str> = sources
+            .iter()
+            .flat_map(|text| asks.captures_iter(text))
+            .filter_map(|c| c.get(1))
+            .map(|m| m.as_str())
+            .collect();
+        assert!(asked.len() > 60, "{asked:?}");
+        let missing: Vec<_> = asked.difference(&known).collect();
+        assert!(missing.is_empty(), "in the compiler, not in the schema: {missing:?}");
+        let json_types: BTreeSet<&str> = JSON_TYPES.into();
+        let cases: BTreeSet<&str> = ["exists", "free"].into();
+        let unasked: Vec<_> = known
+            .iter()
+            .filter(|k| !asked.contains(*k) && !json_types.contains(*k) && !cases.contains(*k))
+            .collect();
+        assert!(unasked.is_empty(), "in the schema, not in the compiler: {unasked:?}");
+    }
+
+    #[test]
+    fn every_reference_in_the_schema_leads_somewhere() {
+        let schema = schema();
+        let text = schema.to_string();
+        let refs = regex::Regex::new(r##""#/\$defs/(\w+)""##).unwrap();
+        for name in refs.captures_iter(&text).map(|c| c[1].to_owned()) {
+            assert!(schema["$defs"].get(&name).is_some(), "{name}");
+        }
+    }
+}

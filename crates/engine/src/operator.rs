@@ -1,0 +1,401 @@
+//! What may the operator do to users, on the console?
+//!
+//! No bearer and no contract here: whoever reaches this door holds the machine. Every change is noted as an event.
+
+use crate::Engine;
+use crate::error::Fault;
+use crate::hasher::HashRefused;
+use crate::import::Record;
+use domain::change::{Applied, Change, Conflict};
+use domain::contract::PasswordPolicy;
+use domain::event::{Event, EventKind};
+use domain::id::UserId;
+use domain::identifier::{EmailKey, UsernameKey};
+use domain::input::Input;
+use domain::password::Stored;
+use domain::policy::OwnWords;
+use domain::rule::password::flaws;
+use domain::rule::profile::own_avatar;
+use domain::secret::Secret;
+use domain::session::EndReason;
+use domain::time::Moment;
+use domain::user::{Account, NewUser, Status, StoredHash, User, UserEdit};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// How often an operator's change looks again when a request came between.
+const TRIES: usize = 3;
+/// The most users on one page of a list or an export.
+const MAX_PAGE: u32 = 1000;
+/// The hashing queue's name for the console.
+const CONSOLE: &str = "console";
+
+/// Which user an operator means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// By integer id.
+    Id(UserId),
+    /// By UUID.
+    Uuid(Uuid),
+    /// By e-mail address or user name, the address first.
+    Text(String),
+}
+
+impl Who {
+    /// Digits are an id, a UUID is a UUID, all else an e-mail address or a user name.
+    pub fn parse(text: &str) -> Who {
+        let text = text.trim();
+        if let Ok(id) = text.parse::<i64>() {
+            return Who::Id(UserId(id));
+        }
+        Uuid::try_parse(text).map_or_else(|_| Who::Text(text.to_owned()), Who::Uuid)
+    }
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Who::Id(id) => write!(f, "the id {id}"),
+            Who::Uuid(uuid) => write!(f, "the UUID {uuid}"),
+            Who::Text(text) => write!(f, "the e-mail address or user name {text:?}"),
+        }
+    }
+}
+
+/// Why an operator's wish was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// One sentence that says what is wrong and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// Something broke.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A user to be added by the operator. `Default` is an active user without anything.
+#[derive(Clone, Debug, Default)]
+pub struct NewUserRequest {
+    /// Display form.
+    pub username: Option<String>,
+    /// Display form.
+    pub email: Option<String>,
+    /// Whether control of the mailbox was proved.
+    pub email_verified: bool,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// As typed.
+    pub phone_number: Option<String>,
+    /// A path or URL.
+    pub avatar: Option<String>,
+    /// Role by name.
+    pub role: String,
+    /// Permissions by name.
+    pub permissions: Vec<String>,
+    /// Active when absent.
+    pub status: Option<Status>,
+    /// Custom attributes.
+    pub attributes: Map<String, Value>,
+    /// A password in clear; it is hashed. Absent together with `password_hash` = no password.
+    pub password: Option<Secret>,
+    /// A hash from elsewhere, in place of `password`.
+    pub password_hash: Option<StoredHash>,
+    /// The rules for `password`; absent = length is not asked for (tests, moves of old accounts).
+    pub policy: Option<PasswordPolicy>,
+}
+
+/// New values for a user; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Display form.
+    pub username: Option<Option<String>>,
+    /// Display form. Another address is unverified unless `email_verified` says otherwise.
+    pub email: Option<Option<String>>,
+    /// Whether control of the mailbox was proved.
+    pub email_verified: Option<bool>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// As typed.
+    pub phone_number: Option<Option<String>>,
+    /// A path or URL.
+    pub avatar: Option<Option<String>>,
+    /// Role by name.
+    pub role: Option<String>,
+    /// Permissions by name.
+    pub permissions: Option<Vec<String>>,
+    /// Anything but active ends all sessions at once.
+    pub status: Option<Status>,
+    /// Custom attributes, as a whole.
+    pub attributes: Option<Map<String, Value>>,
+}
+
+type Keyed<K> = Option<(String, K)>;
+
+impl Engine {
+    /// The user meant, if there is one.
+    pub fn find_user(&self, who: &Who) -> Result<Option<User>, Fault> {
+        Ok(self.find_account(who)?.map(|account| account.user))
+    }
+
+    /// Adds a user. Refused: no identifier, a broken or taken one, a password that breaks the policy, an unknown hash.
+    pub async fn add_user(&self, request: NewUserRequest) -> Result<User, OperatorError> {
+        let now = self.clock().now();
+        let username = username(request.username.as_deref())?;
+        let email = email(request.email.as_deref())?;
+        if username.is_none() && email.is_none() {
+            return Err(refused("a user needs an e-mail address or a user name"));
+        }
+        let own = OwnWords { username: request.username.as_deref(), email: request.email.as_deref() };
+        let password_hash = match (&request.password, request.password_hash) {
+            (Some(_), Some(_)) => return Err(refused("give a password or a password hash, not both")),
+            (Some(password), None) => Some(self.checked_hash(password, request.policy.as_ref(), &own).await?),
+            (None, hash) => usable(hash)?,
+        };
+        let user = NewUser {
+            id: None,
+            uuid: self.chance().uuid()?,
+            username,
+            email,
+            email_verified: request.email_verified,
+            first_name: request.first_name,
+            last_name: request.last_name,
+            phone_number: request.phone_number,
+            avatar: request.avatar,
+            role: request.role,
+            permissions: request.permissions,
+            status: request.status.unwrap_or(Status::Active),
+            attributes: request.attributes,
+            password_hash,
+            last_login_at: None,
+            created_at: now,
+        };
+        let changes = vec![Change::AddUser(Box::new(user.clone())), note(now, None)];
+        match self.store().record(changes).await? {
+            Ok(Applied { user: Some(id), .. }) => Ok(user.into_user(id)),
+            Ok(Applied { user: None, .. }) => Err(Fault::Gone("the id of a new user").into()),
+            Err(conflict) => Err(refused(sentence(conflict))),
+        }
+    }
+
+    /// Changes fields of a user. Refused: no such user, a broken or taken identifier, no identifier left.
+    pub async fn edit_user(&self, who: &Who, change: &UserChange) -> Result<User, OperatorError> {
+        for _ in 0..TRIES {
+            let now = self.clock().now();
+            let account = self.need_account(who)?;
+            let edit = read_change(change, &account.user)?;
+            if edit.is_empty() {
+                return Ok(account.user);
+            }
+            let edited = edit.applied_to(&account.user);
+            let changes = edit_changes(&account, edit, now);
+            match self.store().record(changes).await? {
+                Ok(_) => return Ok(edited),
+                Err(Conflict::Stale) => {}
+                Err(conflict) => return Err(refused(sentence(conflict))),
+            }
+        }
+        Err(Fault::Contended("edit_user").into())
+    }
+
+    /// Sets a password and ends all sessions. Refused: no such user, a password that breaks the policy.
+    pub async fn set_password(
+        &self,
+        who: &Who,
+        password: &Secret,
+        policy: Option<&PasswordPolicy>,
+    ) -> Result<User, OperatorError> {
+        let user = self.need_account(who)?.user;
+        let own = OwnWords { username: user.username.as_deref(), email: user.email.as_deref() };
+        let hash = self.checked_hash(password, policy, &own).await?;
+        for _ in 0..TRIES {
+            let now = self.clock().now();
+            let account = self.need_account(&Who::Id(user.id))?;
+            let user = account.user.id;
+            let mut changes =
+                vec![Change::SetPassword { user, epoch: account.epoch, hash: Some(hash.clone()), at: now }];
+            changes.extend(cut_off(&account, EndReason::PasswordChange, now));
+            changes.push(note(now, Some(user)));
+            if self.store().record(changes).await?.is_ok() {
+                return Ok(account.user);
+            }
+        }
+        Err(Fault::Contended("set_password").into())
+    }
+
+    /// Switches an account off: no sign-in, and every session and token ends at once.
+    pub async fn disable_user(&self, who: &Who) -> Result<User, OperatorError> {
+        let change = UserChange { status: Some(Status::Inactive), ..UserChange::default() };
+        self.edit_user(who, &change).await
+    }
+
+    /// Deletes a user with sessions and picture. The id is never given again.
+    pub async fn delete_user(&self, who: &Who) -> Result<User, OperatorError> {
+        for _ in 0..TRIES {
+            let now = self.clock().now();
+            let account = self.need_account(who)?;
+            let user = account.user.id;
+            let mut changes = vec![note(now, Some(user))];
+            changes
+                .extend(own_avatar(&account.user).map(|name| Change::DropAvatar { name: name.to_owned() }));
+            changes.push(Change::DeleteUser { user, epoch: account.epoch });
+            if self.store().record(changes).await?.is_ok() {
+                return Ok(account.user);
+            }
+        }
+        Err(Fault::Contended("delete_user").into())
+    }
+
+    /// Users in order of id, at most `limit` (1 to 1000), from the one after `after`.
+    pub fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Fault> {
+        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE))?;
+        Ok(page.into_iter().map(|account| account.user).collect())
+    }
+
+    /// As [`Engine::list_users`], as records with their password hashes.
+    pub fn export_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Record>, Fault> {
+        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE))?;
+        Ok(page.iter().map(Record::of).collect())
+    }
+
+    fn find_account(&self, who: &Who) -> Result<Option<Account>, Fault> {
+        match who {
+            Who::Id(id) => self.store().account_by_id(*id),
+            Who::Uuid(uuid) => self.store().account_by_uuid(*uuid),
+            Who::Text(text) => {
+                let by_email = EmailKey::parse(text).map(|key| self.store().account_by_email(&key));
+                if let Some(account) = by_email.transpose()?.flatten() {
+                    return Ok(Some(account));
+                }
+                UsernameKey::parse(text).map_or(Ok(None), |key| self.store().account_by_username(&key))
+            }
+        }
+    }
+
+    fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
+        self.find_account(who)?.ok_or_else(|| refused(format!("nobody has {who}")))
+    }
+
+    async fn checked_hash(
+        &self,
+        password: &Secret,
+        policy: Option<&PasswordPolicy>,
+        own: &OwnWords<'_>,
+    ) -> Result<StoredHash, OperatorError> {
+        let any = PasswordPolicy { min_length: 1, refuse_common: false, refuse_numeric: false };
+        let flaws = flaws(policy.unwrap_or(&any), Input::Password, password, own);
+        if let Some(flaw) = flaws.first() {
+            return Err(refused(format!("the password is refused: {}", flaw.rule.code())));
+        }
+        let salt = self.chance().bytes()?;
+        match self.hasher().write(CONSOLE, password, salt).await {
+            Ok(hash) => Ok(hash),
+            Err(HashRefused::Busy { .. }) => Err(refused("too many passwords are being hashed, try again")),
+            Err(HashRefused::Gone) => Err(Fault::Gone("hasher").into()),
+        }
+    }
+}
+
+fn refused(text: impl Into<String>) -> OperatorError {
+    OperatorError::Refused(text.into())
+}
+
+fn note(at: Moment, user: Option<UserId>) -> Change {
+    Change::Note(Box::new(Event {
+        kind: EventKind::OperatorEdit,
+        at,
+        user,
+        session: None,
+        contract: String::new(),
+        address: String::new(),
+        result: "",
+        request: String::new(),
+    }))
+}
+
+fn edit_changes(account: &Account, edit: UserEdit, now: Moment) -> Vec<Change> {
+    let user = account.user.id;
+    let closes = edit.status.is_some_and(|status| status != Status::Active);
+    let leaves_picture = edit.avatar.is_some();
+    let edit = Change::EditUser { user, epoch: account.epoch, edit: Box::new(edit), at: now };
+    let mut changes = vec![edit];
+    if closes {
+        changes.extend(cut_off(account, EndReason::AccountClosed, now));
+    }
+    if let Some(name) = own_avatar(&account.user).filter(|_| leaves_picture) {
+        changes.push(Change::DropAvatar { name: name.to_owned() });
+    }
+    changes.push(note(now, Some(user)));
+    changes
+}
+
+/// Ends every session, and cuts every token without one.
+fn cut_off(account: &Account, reason: EndReason, at: Moment) -> [Change; 2] {
+    let user = account.user.id;
+    let line = account.cut_line(at);
+    [Change::EndSessions { user, except: None, reason, at }, Change::CutTokens { user, at: line }]
+}
+
+fn read_change(change: &UserChange, user: &User) -> Result<UserEdit, OperatorError> {
+    let mut edit = UserEdit {
+        email_verified: change.email_verified.filter(|verified| *verified != user.email_verified),
+        first_name: change.first_name.clone().filter(|name| *name != user.first_name),
+        last_name: change.last_name.clone().filter(|name| *name != user.last_name),
+        phone_number: change.phone_number.clone().filter(|number| *number != user.phone_number),
+        avatar: change.avatar.clone().filter(|avatar| *avatar != user.avatar),
+        role: change.role.clone().filter(|role| *role != user.role),
+        permissions: change.permissions.clone().filter(|names| *names != user.permissions),
+        status: change.status.filter(|status| *status != user.status),
+        attributes: change.attributes.clone().filter(|attributes| *attributes != user.attributes),
+        ..UserEdit::default()
+    };
+    if let Some(text) = change.username.as_ref().filter(|text| **text != user.username) {
+        edit.username = Some(username(text.as_deref())?);
+    }
+    if let Some(text) = change.email.as_ref().filter(|text| **text != user.email) {
+        edit.email = Some(email(text.as_deref())?);
+        if change.email_verified.is_none() && user.email_verified {
+            edit.email_verified = Some(false);
+        }
+    }
+    let edited = edit.applied_to(user);
+    if edited.username.is_none() && edited.email.is_none() {
+        return Err(refused("a user needs an e-mail address or a user name; one of them has to stay"));
+    }
+    Ok(edit)
+}
+
+fn username(text: Option<&str>) -> Result<Keyed<UsernameKey>, OperatorError> {
+    let Some(text) = text else { return Ok(None) };
+    let key = UsernameKey::parse(text).ok_or_else(|| {
+        refused("the user name is empty, longer than 150 characters or has control characters")
+    })?;
+    Ok(Some((text.trim().to_owned(), key)))
+}
+
+fn email(text: Option<&str>) -> Result<Keyed<EmailKey>, OperatorError> {
+    let Some(text) = text else { return Ok(None) };
+    let key = EmailKey::parse(text).ok_or_else(|| refused(format!("{text:?} is not an e-mail address")))?;
+    Ok(Some((text.trim().to_owned(), key)))
+}
+
+fn usable(hash: Option<StoredHash>) -> Result<Option<StoredHash>, OperatorError> {
+    let Some(hash) = hash else { return Ok(None) };
+    match Stored::parse(&hash.0) {
+        Ok(Stored::Usable(_)) => Ok(Some(hash)),
+        Ok(Stored::Unusable) => Ok(None),
+        Err(fault) => Err(refused(format!("the password hash is refused: {fault}"))),
+    }
+}
+
+fn sentence(conflict: Conflict) -> &'static str {
+    match conflict {
+        Conflict::EmailTaken => "the e-mail address belongs to another user",
+        Conflict::UsernameTaken => "the user name belongs to another user",
+        Conflict::IdTaken => "the id or UUID belongs to another user",
+        Conflict::Stale => "the user was changed at the same time, try again",
+    }
+}

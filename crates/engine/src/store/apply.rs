@@ -1,0 +1,119 @@
+//! How does a list of changes become rows?
+
+use super::fault::Halt;
+use super::{avatars, events, schemes, sessions, users};
+use domain::change::{Applied, Change, Conflict, Whose};
+use domain::id::{SessionId, UserId};
+use rusqlite::Connection;
+
+/// Applies a list inside the open transaction. When it halts nothing of it is left there.
+pub(super) fn apply(conn: &Connection, changes: &[Change]) -> Result<Applied, Halt> {
+    if let [change] = changes
+        && is_one_statement(change)
+    {
+        return write_all(conn, changes);
+    }
+    run(conn, "SAVEPOINT list")?;
+    let applied = write_all(conn, changes);
+    // After some failures SQLite has rolled back the whole transaction, and the savepoint with it.
+    if applied.is_err() && !conn.is_autocommit() {
+        run(conn, "ROLLBACK TO list")?;
+    }
+    if !conn.is_autocommit() {
+        run(conn, "RELEASE list")?;
+    }
+    applied
+}
+
+/// Runs a statement without values or rows.
+pub(super) fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// What one statement does is undone by SQLite when it fails; a savepoint would add nothing.
+fn is_one_statement(change: &Change) -> bool {
+    match change {
+        Change::AddUser(_)
+        | Change::UpgradeHash { .. }
+        | Change::SetPassword { .. }
+        | Change::DeleteUser { .. } => false,
+        Change::OpenSession { .. }
+        | Change::NoteSignIn { .. }
+        | Change::RotateSession { .. }
+        | Change::EndSession { .. }
+        | Change::EndSessions { .. }
+        | Change::CapSessions { .. }
+        | Change::CutTokens { .. }
+        | Change::EditUser { .. }
+        | Change::PutAvatar { .. }
+        | Change::DropAvatar { .. }
+        | Change::Note(_) => true,
+    }
+}
+
+/// What earlier changes of the same list gave to later ones.
+#[derive(Default)]
+struct List {
+    added: Option<UserId>,
+    opened: Option<SessionId>,
+    sessions_ended: u64,
+}
+
+fn write_all(conn: &Connection, changes: &[Change]) -> Result<Applied, Halt> {
+    let mut list = List::default();
+    for change in changes {
+        list.write(conn, change)?;
+    }
+    Ok(Applied { user: list.added, sessions_ended: list.sessions_ended })
+}
+
+impl List {
+    fn write(&mut self, conn: &Connection, change: &Change) -> Result<(), Halt> {
+        match change {
+            Change::AddUser(user) => {
+                self.added = Some(users::add(conn, user)?);
+                user.password_hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;
+            }
+            Change::OpenSession { whose, session } => {
+                // A user who was just added has the first epoch.
+                let (user, epoch) = match *whose {
+                    Whose::Known { user, epoch } => (user, epoch),
+                    Whose::Added => (self.added.ok_or(Halt::Conflict(Conflict::Stale))?, 0),
+                };
+                sessions::open(conn, user, epoch, session)?;
+                self.opened = Some(session.id);
+            }
+            Change::NoteSignIn { user, at } => users::note_sign_in(conn, *user, *at)?,
+            Change::UpgradeHash { user, from, to } => {
+                if users::upgrade_hash(conn, *user, from, to)? {
+                    schemes::remember(conn, to)?;
+                }
+            }
+            Change::RotateSession { session, from, to, at, refresh_expires_at } => {
+                sessions::rotate(conn, *session, (from, to), *at, *refresh_expires_at)?;
+            }
+            Change::SetPassword { user, epoch, hash, at } => {
+                users::set_password(conn, *user, *epoch, hash.as_ref(), *at)?;
+                hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;
+            }
+            Change::CutTokens { user, at } => users::cut_tokens(conn, *user, *at)?,
+            Change::EditUser { user, epoch, edit, at } => users::edit(conn, *user, *epoch, edit, *at)?,
+            Change::PutAvatar { name, media_type, bytes, at } => {
+                avatars::put(conn, name, media_type, bytes, *at)?;
+            }
+            Change::DropAvatar { name } => avatars::remove(conn, name)?,
+            Change::DeleteUser { user, epoch } => users::delete(conn, *user, *epoch)?,
+            Change::Note(event) => events::add(conn, event)?,
+            Change::EndSession { session, reason, at } => {
+                self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;
+            }
+            Change::EndSessions { user, except, reason, at } => {
+                self.sessions_ended += sessions::end_all(conn, *user, *except, *reason, *at)?;
+            }
+            Change::CapSessions { user, keep, at } => {
+                self.sessions_ended += sessions::cap(conn, *user, self.opened, *keep, *at)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! How is an event written?
+
+use domain::event::Event;
+use rusqlite::{Connection, params};
+
+const ADD: &str = "INSERT INTO events (kind, at, user_id, session_id, contract, address, result, request) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+/// Adds an event.
+pub(super) fn add(conn: &Connection, event: &Event) -> rusqlite::Result<()> {
+    let values = params![
+        event.kind.name(),
+        event.at.millis(),
+        event.user.map(|id| id.0),
+        event.session.map(|id| id.0),
+        event.contract,
+        event.address,
+        event.result,
+        event.request,
+    ];
+    conn.prepare_cached(ADD)?.execute(values).map(drop)
+}

@@ -1,0 +1,357 @@
+//! What does SQLite promise of its files?
+
+use super::*;
+use crate::error::{Fault, OpenError};
+use crate::store::migrate::{MIGRATIONS, Migration, migrate};
+use crate::store::writer::Request;
+use crate::store::{connection, file};
+use rusqlite::Connection;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("countersign-test-{}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.join("data").join("countersign.db")
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&Place::File(self.database())).unwrap()
+    }
+
+    fn refusal(&self) -> String {
+        let OpenError::Refused(why) = Store::open(&Place::File(self.database())).unwrap_err();
+        why
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn add_one(number: u32) -> Vec<Change> {
+    vec![Change::AddUser(Box::new(person(number)))]
+}
+
+#[test]
+fn what_was_answered_is_there_after_opening_again() {
+    let folder = Folder::new("again");
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    store.close();
+    assert!(!file::beside(&folder.database(), "-wal").exists(), "the log was not carried over");
+    let store = folder.open();
+    assert_eq!(account(&store, UserId(1)).user.username.as_deref(), Some("p1"));
+    assert_eq!(wait(add(&store, person(2))).user.id, UserId(2));
+}
+
+#[test]
+fn what_was_asked_before_closing_is_done() {
+    let folder = Folder::new("closing");
+    let store = folder.open();
+    wait(async {
+        let mut asked: Vec<_> = (0..300).map(|number| Box::pin(store.record(add_one(number)))).collect();
+        // Polled once, each list stands in the queue; then nobody waits for it any more.
+        for list in &mut asked {
+            std::future::poll_fn(|cx| {
+                drop(list.as_mut().poll(cx));
+                std::task::Poll::Ready(())
+            })
+            .await;
+        }
+    });
+    store.close();
+    assert_eq!(everybody(&folder.open()), 300);
+}
+
+#[test]
+fn files_belong_to_their_owner_alone_whatever_the_umask() {
+    let folder = Folder::new("umask");
+    let umask = rustix::process::umask(rustix::fs::Mode::empty());
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    rustix::process::umask(umask);
+    let database = folder.database();
+    assert_eq!(mode(database.parent().unwrap()), 0o700);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&file::beside(&database, suffix)), 0o600, "{suffix}");
+    }
+    store.close();
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).unwrap();
+    folder.open();
+    assert_eq!(mode(&database), 0o600);
+}
+
+#[test]
+fn a_temporary_store_leaves_nothing_behind() {
+    let (one, two) = (Store::open(&Place::Memory).unwrap(), Store::open(&Place::Memory).unwrap());
+    wait(add(&one, person(1)));
+    assert_eq!(everybody(&two), 0);
+    let home = one._home.path().to_owned();
+    assert!(home.exists());
+    drop(one);
+    assert!(!home.parent().unwrap().exists());
+}
+
+#[test]
+fn damage_is_refused_and_never_replaced_by_an_empty_database() {
+    let folder = Folder::new("damage");
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    store.close();
+    let database = folder.database();
+    let whole = fs::read(&database).unwrap();
+    let cases: [&[u8]; 3] = [b"", b"SQLite", b"a text file, longer than any header"];
+    for content in cases {
+        fs::write(&database, content).unwrap();
+        assert!(folder.refusal().contains("damaged or no database"));
+        assert_eq!(fs::read(&database).unwrap(), content);
+    }
+    fs::remove_file(&database).unwrap();
+    fs::write(file::beside(&database, "-wal"), b"x").unwrap();
+    assert!(folder.refusal().contains("is missing, but its log"));
+    assert!(!database.exists());
+    fs::remove_file(file::beside(&database, "-wal")).unwrap();
+    fs::write(&database, &whole).unwrap();
+    assert_eq!(everybody(&folder.open()), 1);
+}
+
+#[test]
+fn a_database_of_another_program_is_left_alone() {
+    let folder = Folder::new("foreign");
+    fs::create_dir(folder.0.join("data")).unwrap();
+    Connection::open(folder.database()).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(folder.refusal().contains("another program"));
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let conn = Connection::open(folder.database()).unwrap();
+    assert_eq!(conn.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[test]
+fn a_first_start_that_was_cut_short_is_begun_again() {
+    let folder = Folder::new("cut");
+    fs::create_dir(folder.0.join("data")).unwrap();
+    let draft = file::beside(&folder.database(), ".new");
+    fs::write(&draft, b"half a database").unwrap();
+    fs::write(file::beside(&draft, "-wal"), b"half a log").unwrap();
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    assert!(!draft.exists());
+}
+
+#[test]
+fn two_first_starts_at_once_make_one_database() {
+    let folder = Folder::new("two");
+    let stores: Vec<Store> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| folder.open())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    wait(async {
+        for (number, store) in (0..).zip(&stores) {
+            add(store, person(number)).await;
+        }
+    });
+    assert!(stores.iter().all(|store| everybody(store) == 4));
+}
+
+/// The database's own migrations and more.
+fn with_more(sql: &'static str) -> Vec<Migration> {
+    let mut steps = MIGRATIONS.to_vec();
+    steps.push(Migration { name: "more", sql });
+    steps
+}
+
+fn versions(database: &Path) -> i64 {
+    let conn = Connection::open(database).unwrap();
+    conn.query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_migration_is_run_once_after_a_copy_was_made() {
+    let folder = Folder::new("migrate");
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    store.close();
+    let database = folder.database();
+    let before = versions(&database);
+    let mut conn = connection::open_writer(&database).unwrap();
+    let steps = with_more("CREATE TABLE more (x); INSERT INTO more VALUES (1);");
+    for _ in 0..2 {
+        migrate(&mut conn, &database, &steps).unwrap();
+    }
+    assert_eq!(conn.query_row("SELECT count(*) FROM more", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    let copy = file::beside(&database, &format!(".before-{:04}", before + 1));
+    assert_eq!(mode(&copy), 0o600);
+    assert_eq!(versions(&copy), before);
+    assert_eq!((versions(&database), before), (before + 1, i64::try_from(MIGRATIONS.len()).unwrap()));
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing() {
+    let folder = Folder::new("failing");
+    folder.open().close();
+    let database = folder.database();
+    let mut conn = connection::open_writer(&database).unwrap();
+    let before = versions(&database);
+    let steps = with_more("CREATE TABLE more (x); CREATE TABLE users (x);");
+    migrate(&mut conn, &database, &steps).unwrap_err();
+    assert_eq!(versions(&database), before);
+    assert!(conn.prepare("SELECT * FROM more").is_err());
+    drop(conn);
+    folder.open();
+}
+
+#[test]
+fn a_newer_schema_refuses_an_older_program() {
+    let folder = Folder::new("newer");
+    folder.open().close();
+    let database = folder.database();
+    let mut conn = connection::open_writer(&database).unwrap();
+    migrate(&mut conn, &database, &with_more("CREATE TABLE more (x)")).unwrap();
+    drop(conn);
+    assert!(folder.refusal().contains("use the newer program"));
+}
+
+#[test]
+fn a_migration_that_was_changed_is_refused() {
+    let folder = Folder::new("changed");
+    folder.open().close();
+    let conn = Connection::open(folder.database()).unwrap();
+    conn.execute_batch("UPDATE schema_migrations SET checksum = 'x' WHERE version = 2").unwrap();
+    assert!(folder.refusal().contains("0002_sessions is not the one"));
+    conn.execute_batch("DELETE FROM schema_migrations WHERE version = 2").unwrap();
+    drop(conn);
+    assert!(folder.refusal().contains("0002_sessions was never run"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn network_file_systems_are_known_by_number() {
+    assert_eq!(file::network_name(0x6969), Some("NFS"));
+    // Where `long` has 32 bits the number arrives negative.
+    assert_eq!(file::network_name(i64::from(0xff53_4d42_u32.cast_signed())), Some("CIFS"));
+    assert_eq!(file::network_name(0xef53), None);
+}
+
+/// Does something to the writer's connection, and waits until it is done.
+fn meddle(store: &Store, anything: impl FnOnce(&Connection) + Send + 'static) {
+    store.ask(Request::Run(Box::new(anything))).unwrap();
+    wait(store.record(vec![Change::DropAvatar { name: String::new() }])).unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_undoes_its_work_and_the_writer_goes_on() {
+    let store = Store::open(&Place::Memory).unwrap();
+    meddle(&store, |conn| {
+        conn.execute_batch("BEGIN IMMEDIATE; INSERT INTO hash_schemes VALUES ('lost')").unwrap();
+        panic!("on purpose");
+    });
+    assert!(store.hash_schemes().unwrap().is_empty());
+    wait(add(&store, person(1)));
+    assert!(store.is_writable());
+}
+
+#[test]
+fn a_full_disk_refuses_writes_until_there_is_room_again() {
+    let store = Store::open(&Place::Memory).unwrap();
+    wait(add(&store, person(1)));
+    let most = |pages: u32| {
+        move |conn: &Connection| {
+            conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        }
+    };
+    meddle(&store, most(1));
+    let picture = || Change::PutAvatar {
+        name: "a".into(),
+        media_type: "image/png",
+        bytes: vec![7; 100_000],
+        at: at(1),
+    };
+    for _ in 0..2 {
+        let full = wait(store.record(vec![Change::NoteSignIn { user: UserId(1), at: at(9) }, picture()]));
+        assert!(matches!(&full, Err(Fault::Database(why)) if why.contains("full")), "{full:?}");
+    }
+    assert_eq!(account(&store, UserId(1)).user.last_login_at, None);
+    assert!(store.is_writable());
+    meddle(&store, most(1_000_000));
+    wait(done(&store, vec![picture()]));
+}
+
+#[test]
+fn after_a_failed_commit_nothing_is_accepted_any_more() {
+    let folder = Folder::new("commit");
+    let store = folder.open();
+    wait(add(&store, person(1)));
+    store.close();
+    // A pipe in the place of the log: it opens, but nothing can be written at a position.
+    let log = file::beside(&folder.database(), "-wal");
+    let owner = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &log, rustix::fs::FileType::Fifo, owner, 0).unwrap();
+    let store = folder.open();
+    for number in 2..4 {
+        let failed = wait(store.record(add_one(number)));
+        assert!(
+            matches!(&failed, Err(Fault::Database(why)) if why.contains("until a restart")),
+            "{failed:?}"
+        );
+        assert!(!store.is_writable());
+    }
+    assert_eq!(everybody(&store), 1, "reads go on");
+    drop(store);
+    fs::remove_file(&log).unwrap();
+    let store = folder.open();
+    assert_eq!(everybody(&store), 1);
+    wait(add(&store, person(2)));
+}
+
+#[test]
+fn more_lists_than_the_queue_holds_are_turned_away() {
+    let store = Store::open(&Place::Memory).unwrap();
+    let (go, held) = std::sync::mpsc::channel::<()>();
+    let (arrived, here) = std::sync::mpsc::channel();
+    let hold = move |_: &Connection| {
+        arrived.send(()).unwrap();
+        held.recv().unwrap();
+    };
+    store.ask(Request::Run(Box::new(hold))).unwrap();
+    here.recv().unwrap();
+    for _ in 0..crate::store::writer::QUEUE {
+        store.ask(Request::Run(Box::new(|_| ()))).unwrap();
+    }
+    let refused = wait(store.record(add_one(1)));
+    assert!(matches!(&refused, Err(Fault::Database(why)) if why.contains("queue is full")), "{refused:?}");
+    go.send(()).unwrap();
+    drop(store);
+}
+
+#[test]
+fn the_log_does_not_grow_without_end() {
+    let folder = Folder::new("log");
+    let store = folder.open();
+    let picture = |number: u32| Change::PutAvatar {
+        name: number.to_string(),
+        media_type: "image/png",
+        bytes: vec![7; 1 << 20],
+        at: at(1),
+    };
+    for number in 0..20 {
+        wait(done(&store, vec![picture(number)]));
+    }
+    let log = fs::metadata(file::beside(&folder.database(), "-wal")).unwrap().len();
+    assert!(log < 12 << 20, "{log} bytes after 20 MiB");
+}

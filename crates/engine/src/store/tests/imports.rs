@@ -1,0 +1,92 @@
+//! What does the store promise of an import?
+
+use super::*;
+use crate::store::ImportSum;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+type Imported = Result<ImportSum, Vec<(usize, Conflict)>>;
+
+async fn import(store: &Store, users: Vec<NewUser>, dry_run: bool) -> Imported {
+    store.import(users.into_iter(), Arc::new(AtomicU64::new(0)), dry_run).await.unwrap()
+}
+
+fn people(numbers: std::ops::Range<u32>) -> Vec<NewUser> {
+    numbers.map(|number| NewUser { id: Some(UserId(i64::from(number) * 10)), ..person(number) }).collect()
+}
+
+pub async fn an_import_keeps_ids_and_goes_on_after_them(store: Store) {
+    let progress = Arc::new(AtomicU64::new(0));
+    let users = people(1..1001);
+    let sum = store.import(users.into_iter(), Arc::clone(&progress), false).await.unwrap().unwrap();
+    assert_eq!(sum, ImportSum { added: 1000, unchanged: 0 });
+    assert_eq!(progress.load(Ordering::Relaxed), 1000);
+    assert_eq!(account(&store, UserId(500)).user.username.as_deref(), Some("p50"));
+    assert_eq!(store.hash_schemes().unwrap(), ["bcrypt:12"]);
+    assert_eq!(add(&store, person(2000)).await.user.id, UserId(10_001));
+}
+
+pub async fn one_conflict_and_nothing_is_imported(store: Store) {
+    add(&store, person(2)).await;
+    add(&store, NewUser { email: None, ..person(4) }).await;
+    let mut users = people(1..600);
+    users[3].uuid = Uuid::nil();
+    // The first user of the store has id 1, and another name and address.
+    users[4].id = Some(UserId(1));
+    let conflicts = import(&store, users, false).await.unwrap_err();
+    assert_eq!(conflicts.len(), 3);
+    // Where several things are taken, any of them may be named.
+    assert_eq!(conflicts.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!((conflicts[1].1, conflicts[2].1), (Conflict::UsernameTaken, Conflict::IdTaken));
+    assert_eq!(everybody(&store), 2);
+}
+
+pub async fn a_second_run_finds_everything_unchanged(store: Store) {
+    let mut users = people(1..300);
+    users.push(NewUser { username: None, ..person(999) });
+    assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 300, unchanged: 0 }));
+    assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 0, unchanged: 300 }));
+    // The id is enough: a file without UUIDs gets new ones each time.
+    for user in &mut users[..299] {
+        user.uuid = Uuid::from_u128(user.uuid.as_u128() + 1_000_000);
+    }
+    users.extend(people(500..502));
+    assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 2, unchanged: 300 }));
+    // Another address under the same id is another person.
+    users[0].email = None;
+    assert_eq!(import(&store, users, false).await.unwrap_err().len(), 1);
+    assert_eq!(everybody(&store), 302);
+}
+
+pub async fn a_dry_run_says_the_same_and_keeps_nothing(store: Store) {
+    assert_eq!(import(&store, people(1..50), true).await, Ok(ImportSum { added: 49, unchanged: 0 }));
+    assert_eq!(everybody(&store), 0);
+    assert!(store.hash_schemes().unwrap().is_empty());
+    // Ids of a rehearsal are not used up, and the store goes on.
+    assert_eq!(add(&store, person(1)).await.user.id, UserId(1));
+}
+
+pub async fn an_import_that_breaks_off_keeps_nothing(store: Store) {
+    let broken = (1..2000).map(|number| {
+        assert!(number < 1500, "the file ends in the middle of a line");
+        person(number)
+    });
+    let result = store.import(broken, Arc::new(AtomicU64::new(0)), false).await;
+    assert!(matches!(result, Err(crate::Fault::Gone(_))), "{result:?}");
+    assert_eq!(everybody(&store), 0);
+    add(&store, person(1)).await;
+}
+
+pub async fn conflicts_within_one_file_are_found(store: Store) {
+    let mut users = people(1..10);
+    users.push(NewUser { email: users[0].email.clone(), ..person(100) });
+    assert_eq!(import(&store, users, true).await, Err(vec![(9, Conflict::EmailTaken)]));
+}
+
+pub async fn no_more_than_a_thousand_conflicts_are_listed(store: Store) {
+    add(&store, NewUser { email: person(1).email, ..person(0) }).await;
+    let users: Vec<_> =
+        (1..3000).map(|number| NewUser { email: person(1).email, ..person(number) }).collect();
+    assert_eq!(import(&store, users, false).await.unwrap_err().len(), 1000);
+    assert_eq!(everybody(&store), 1);
+}

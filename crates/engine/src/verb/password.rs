@@ -1,0 +1,48 @@
+//! Set a new password.
+
+use super::{TRIES, Turn};
+use crate::error::{Error, Fault};
+use domain::input::Input;
+use domain::outcome::Outcome;
+use domain::policy::OwnWords;
+use domain::refusal::Refusal;
+use domain::rule::password::{flaws, judge_change, refuse_change};
+use domain::secret::Secret;
+
+impl Turn<'_> {
+    pub(super) async fn change_password(&self, current: &Secret, new: &Secret) -> Result<Outcome, Error> {
+        let mut checked = None;
+        let mut hash = None;
+        for _ in 0..TRIES {
+            // Read anew each time: the change that came between may have ended this session.
+            let access = self.bearer()?;
+            let session = access.session_id();
+            let account = access.account;
+            let own =
+                OwnWords { username: account.user.username.as_deref(), email: account.user.email.as_deref() };
+            let flaws = flaws(&self.caller.contract.passwords, Input::NewPassword, new, &own);
+            if !flaws.is_empty() {
+                return Err(Refusal::InvalidInput(flaws).into());
+            }
+            let verified = self.check(&mut checked, account.password_hash.as_ref(), current).await?;
+            let judgement = if verified.matches {
+                let hash = match &hash {
+                    Some(hash) => hash,
+                    None => hash.insert(self.hash(new).await?),
+                };
+                judge_change(&account, session, hash.clone(), &self.scene)
+            } else {
+                refuse_change(&account, &self.scene)
+            };
+            if self.record(judgement.changes).await?.is_err() {
+                continue;
+            }
+            if let Err(refusal) = judgement.result {
+                tokio::time::sleep(verified.remaining_to_floor).await;
+                return Err(refusal.into());
+            }
+            return Ok(Outcome::PasswordChanged { user: account.user });
+        }
+        Err(Fault::Contended("change_password").into())
+    }
+}

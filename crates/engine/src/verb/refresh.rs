@@ -1,0 +1,207 @@
+//! Exchange a refresh token.
+
+use super::{TRIES, Turn};
+use crate::error::{Error, Fault};
+use crate::mint::{Place, Span, new_session};
+use domain::change::Change;
+use domain::contract::{RefreshForm, RefreshPlan};
+use domain::event::EventKind;
+use domain::id::SessionId;
+use domain::outcome::{Minted, Outcome, Tokens};
+use domain::refusal::Refusal;
+use domain::rule::bearer::{self, Reading};
+use domain::rule::refresh::{Exchange, Presented, Renewal, judge};
+use domain::secret::Secret;
+use domain::session::Session;
+use domain::time::Moment;
+use domain::token::{Digest, Kind};
+use domain::user::Account;
+
+/// A refresh token whose form, signature or seal is good.
+pub(super) struct Held {
+    /// Where it belongs.
+    place: Place,
+    /// Its digest as the row would hold it.
+    digest: Digest,
+    /// Its claims, if it is a JWT.
+    reading: Option<Reading>,
+    /// Whether the application itself made it, before the move.
+    foreign: bool,
+}
+
+/// A session with its user, and the changes that open it where it is new.
+type Family = (Session, Account, Vec<Change>);
+
+impl Turn<'_> {
+    pub(super) async fn refresh(&self, token: &Secret) -> Result<Outcome, Error> {
+        let plan = self.caller.contract.refresh.as_ref().ok_or(Refusal::TokenInvalid)?;
+        let held = self.hold(plan, token, Some(self.scene.now))?;
+        for _ in 0..TRIES {
+            let (session, account, mut changes) = self.family(&held)?;
+            if let Some(reading) = &held.reading
+                && !reading.user.fits(&account.user)
+            {
+                return Err(Refusal::TokenInvalid.into());
+            }
+            let (presented, exchange) = self.hold_against(plan, &held, &session);
+            let judgement = judge(&session, &account, presented, exchange, plan, &self.scene);
+            changes.extend(judgement.changes);
+            if self.record(changes).await?.is_err() {
+                continue;
+            }
+            let renewal = judgement.result?;
+            let access = self.access(&account, session.id, session.expires_at)?;
+            let refresh = self.renewed_refresh(&account, &session, &held, renewal, token);
+            return Ok(Outcome::Refreshed { user: account.user, tokens: Tokens { access, refresh } });
+        }
+        Err(Fault::Contended("refresh").into())
+    }
+
+    /// Opens a refresh token. `now` absent: one that has expired is opened, too.
+    pub(super) fn hold(
+        &self,
+        plan: &RefreshPlan,
+        token: &Secret,
+        now: Option<Moment>,
+    ) -> Result<Held, Refusal> {
+        match &plan.form {
+            RefreshForm::Opaque => match self.engine.mint().open_opaque(token.expose()) {
+                Some(place) => {
+                    Ok(Held { place, digest: Digest::of(token.expose()), reading: None, foreign: false })
+                }
+                None => Err(self.not_opaque(token)),
+            },
+            RefreshForm::Jwt { claims: plan_of_claims } => {
+                let contract = self.caller.contract;
+                let claims = self.caller.keys.verify(token.expose()).map_err(bearer::refused)?;
+                let reading = bearer::read(&claims, plan_of_claims, contract, now)?;
+                let id = reading.token_id.as_deref().ok_or(Refusal::TokenInvalid)?;
+                let ticket = self.engine.mint().open(id);
+                let Some(ticket) = ticket else { return Ok(foreign(token, reading)) };
+                if ticket.kind != Kind::Refresh {
+                    return Err(Refusal::TokenWrongKind);
+                }
+                let place = Place { session: SessionId(ticket.session), counter: ticket.counter, nonce: 0 };
+                let digest = self.engine.mint().digest(&plan.form, place);
+                Ok(Held { place, digest, reading: Some(reading), foreign: false })
+            }
+        }
+    }
+
+    /// An access token in the place of an opaque refresh token is told so.
+    fn not_opaque(&self, token: &Secret) -> Refusal {
+        let contract = self.caller.contract;
+        let access = self
+            .caller
+            .keys
+            .verify(token.expose())
+            .is_ok_and(|claims| bearer::read(&claims, &contract.access.claims, contract, None).is_ok());
+        if access { Refusal::TokenWrongKind } else { Refusal::TokenInvalid }
+    }
+
+    /// The session that a refresh token belongs to, as it is stored; absent when it is gone or was never opened.
+    pub(super) fn stored_family(&self, held: &Held) -> Result<Option<(Session, Account)>, Fault> {
+        self.engine.store().session(held.place.session)
+    }
+
+    /// The user of a token that the application itself made and that has no session yet.
+    pub(super) fn foreign_user(&self, held: &Held) -> Result<Option<Account>, Fault> {
+        match &held.reading {
+            Some(reading) if held.foreign => self.find(&reading.user),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    fn family(&self, held: &Held) -> Result<Family, Error> {
+        match (self.stored_family(held)?, &held.reading) {
+            (Some((session, account)), _) => Ok((session, account, Vec::new())),
+            (None, Some(reading)) if held.foreign => self.adopt(held, reading),
+            (None, reading) => Err(self.gone(reading.as_ref())?.into()),
+        }
+    }
+
+    /// Opens a session for a token that the application made before the move. Its number follows from the token, so
+    /// that it is opened once, and the token counts as the first of the family.
+    fn adopt(&self, held: &Held, reading: &Reading) -> Result<Family, Error> {
+        let account = self.find(&reading.user)?.ok_or(Refusal::TokenUserUnknown)?;
+        bearer::judge_foreign(&account, reading, &self.scene)?;
+        let mut new =
+            new_session(&self.scene, &self.caller.user_agent, held.place.session, Some(held.digest));
+        new.refresh_expires_at = reading.expires.min(new.expires_at);
+        let session = Session {
+            id: new.id,
+            user: account.user.id,
+            contract: new.contract.clone(),
+            counter: 0,
+            digest: new.digest,
+            rotated_at: new.created_at,
+            refresh_expires_at: new.refresh_expires_at,
+            expires_at: new.expires_at,
+            created_at: new.created_at,
+            ended: None,
+        };
+        let changes = vec![
+            Change::OpenSession { whose: account.as_read(), session: Box::new(new) },
+            Change::CapSessions {
+                user: account.user.id,
+                keep: self.engine.sessions_per_user(),
+                at: self.scene.now,
+            },
+            self.scene.note(EventKind::SignedIn, Some(account.user.id), Some(session.id)),
+        ];
+        Ok((session, account, changes))
+    }
+
+    fn hold_against(&self, plan: &RefreshPlan, held: &Held, session: &Session) -> (Presented, Exchange) {
+        let mint = self.engine.mint();
+        let counter = held.place.counter;
+        let in_force = if counter == session.counter {
+            held.digest
+        } else {
+            mint.digest(&plan.form, Place { counter: session.counter, ..held.place })
+        };
+        let next = Place { counter: session.counter.saturating_add(1), ..held.place };
+        let presented = Presented { counter, genuine: session.digest == Some(in_force) };
+        (presented, Exchange { from: in_force, to: mint.digest(&plan.form, next) })
+    }
+
+    /// Whether a token belongs to this family, in force or not.
+    pub(super) fn is_of_family(&self, plan: &RefreshPlan, held: &Held, session: &Session) -> bool {
+        self.hold_against(plan, held, session).0.genuine
+    }
+
+    fn renewed_refresh(
+        &self,
+        account: &Account,
+        session: &Session,
+        held: &Held,
+        renewal: Renewal,
+        token: &Secret,
+    ) -> Option<Minted> {
+        let stands = Span { issued: session.rotated_at, expires: session.refresh_expires_at };
+        let (counter, span) = match renewal {
+            Renewal::Rotated { counter, expires_at } => {
+                (counter, Span { issued: self.scene.now, expires: expires_at })
+            }
+            Renewal::Again => (session.counter, stands),
+            Renewal::Kept => {
+                let Span { issued, expires } = stands;
+                return Some(Minted { token: token.clone(), issued_at: issued, expires_at: expires });
+            }
+        };
+        let place = Place { counter, ..held.place };
+        self.engine.mint().refresh(self.caller, &account.user, place, span)
+    }
+}
+
+/// The place of a token that is not ours. Its session number follows from its second and 32 bits of its digest, so
+/// that the same token always finds the same row, and rows stay in order of time.
+fn foreign(token: &Secret, reading: Reading) -> Held {
+    let digest = Digest::of(token.expose());
+    let [a, b, c, d, e, f, ..] = *digest.bytes();
+    let within_second = i64::from(u16::from_be_bytes([a, b])) % 1000;
+    let made = Moment::from_seconds(reading.issued.unwrap_or_else(|| reading.expires.seconds()));
+    let at = Moment::from_millis(made.millis().saturating_add(within_second));
+    let session = SessionId::at(at, u32::from_be_bytes([c, d, e, f]));
+    Held { place: Place { session, counter: 0, nonce: 0 }, digest, reading: Some(reading), foreign: true }
+}

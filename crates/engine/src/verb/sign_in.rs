@@ -1,0 +1,83 @@
+//! Prove who you are.
+
+use super::{TRIES, Turn};
+use crate::error::{Error, Fault};
+use domain::command::Login;
+use domain::identifier::{EmailKey, UsernameKey};
+use domain::outcome::Outcome;
+use domain::rule::sign_in::{Offer, judge};
+use domain::secret::Secret;
+use domain::user::Account;
+
+/// Longer texts name nobody.
+const MAX_LOGIN_BYTES: usize = 1024;
+
+impl Turn<'_> {
+    pub(super) async fn sign_in(
+        &self,
+        login: &Login,
+        password: &Secret,
+        exact: bool,
+    ) -> Result<Outcome, Error> {
+        let mut checked = None;
+        for _ in 0..TRIES {
+            let account = self.who(login, exact)?;
+            let stored = account.as_ref().and_then(|account| account.password_hash.as_ref());
+            let verified = self.check(&mut checked, stored, password).await?;
+            let (session, place) = self.new_session()?;
+            let offer =
+                Offer { session: session.clone(), sessions_per_user: self.engine.sessions_per_user() };
+            let judgement = judge(account.as_ref(), verified.matches, offer, &self.scene);
+            if self.record(judgement.changes).await?.is_err() {
+                continue;
+            }
+            if let Err(refusal) = judgement.result {
+                // Every no takes as long as the slowest kind of hash that is common here (SEC-12).
+                tokio::time::sleep(verified.remaining_to_floor).await;
+                return Err(refusal.into());
+            }
+            let Some(mut account) = account else { continue };
+            account.user.last_login_at = Some(self.scene.now);
+            let tokens = self.first_tokens(&account, &session, place)?;
+            if let (true, Some(from)) = (verified.outdated, account.password_hash) {
+                self.engine.upgrade_later(&self.caller.address, account.user.id, from, password)?;
+            }
+            return Ok(Outcome::SignedIn { user: account.user, tokens });
+        }
+        Err(Fault::Contended("sign_in").into())
+    }
+
+    /// Who is meant. `exact`: only by the stored spelling.
+    fn who(&self, login: &Login, exact: bool) -> Result<Option<Account>, Fault> {
+        let (Login::Email(text) | Login::Username(text) | Login::Either(text)) = login;
+        if text.len() > MAX_LOGIN_BYTES {
+            return Ok(None);
+        }
+        let spelt = |stored: Option<&str>| !exact || stored == Some(text.trim());
+        let by_email = || Ok(self.by_email(text)?.filter(|found| spelt(found.user.email.as_deref())));
+        let by_username =
+            || Ok(self.by_username(text)?.filter(|found| spelt(found.user.username.as_deref())));
+        match login {
+            Login::Email(_) => by_email(),
+            Login::Username(_) => by_username(),
+            Login::Either(_) => match by_email()? {
+                Some(account) => Ok(Some(account)),
+                None => by_username(),
+            },
+        }
+    }
+
+    fn by_email(&self, text: &str) -> Result<Option<Account>, Fault> {
+        EmailKey::parse(text).map_or(Ok(None), |key| self.engine.store().account_by_email(&key))
+    }
+
+    fn by_username(&self, text: &str) -> Result<Option<Account>, Fault> {
+        UsernameKey::parse(text).map_or(Ok(None), |key| self.engine.store().account_by_username(&key))
+    }
+
+    /// Says whether an address has an account.
+    pub(super) fn check_email(&self, email: String) -> Result<Outcome, Error> {
+        let exists = email.len() <= MAX_LOGIN_BYTES && self.by_email(&email)?.is_some();
+        Ok(Outcome::EmailChecked { email, exists })
+    }
+}

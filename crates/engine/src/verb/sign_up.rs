@@ -1,0 +1,153 @@
+//! Create an account.
+
+use super::{TRIES, Turn};
+use crate::error::{Error, Fault};
+use domain::change::Applied;
+use domain::command::{AvatarEdit, SignUp};
+use domain::id::UserId;
+use domain::identifier::UsernameKey;
+use domain::input::{Flaw, Input, Rule};
+use domain::outcome::Outcome;
+use domain::policy::OwnWords;
+use domain::rule::password;
+use domain::rule::profile::Picture;
+use domain::rule::sign_up::{Admission, Identity, changes, newcomer, next_username, refusal, taken_flaws};
+use domain::time::Moment;
+use domain::user::{Account, NewUser, StoredHash};
+
+/// How many made user names are tried before the last one is called taken.
+const MADE_NAMES: u32 = 12;
+
+/// What is made once, however often the verb has to look again.
+#[derive(Default)]
+struct Prepared {
+    hash: Option<StoredHash>,
+    picture: Option<Picture>,
+}
+
+impl Turn<'_> {
+    pub(super) async fn sign_up(&self, request: &SignUp) -> Result<Outcome, Error> {
+        let mut prepared = Prepared::default();
+        for _ in 0..TRIES {
+            let identity = self.judged_identity(request, &mut prepared).await?;
+            let session = match self.caller.contract.sign_up_gives_tokens {
+                true => Some(self.new_session()?),
+                false => None,
+            };
+            let admission = Admission {
+                uuid: self.engine.chance().uuid()?,
+                hash: prepared.hash.clone(),
+                picture: prepared.picture.clone(),
+                session: session.as_ref().map(|(session, _)| session.clone()),
+            };
+            let newcomer = newcomer(request, &identity, &admission, &self.scene);
+            let Ok(applied) = self.record(changes(&newcomer, &admission, &self.scene)).await? else {
+                continue;
+            };
+            let account = account(newcomer, added(&applied)?);
+            let tokens = match &session {
+                Some((session, place)) => Some(self.first_tokens(&account, session, *place)?),
+                None => None,
+            };
+            return Ok(Outcome::SignedUp { user: account.user, tokens });
+        }
+        Err(Fault::Contended("sign_up").into())
+    }
+
+    /// The identity of the new account, once everything about the request is in order.
+    async fn judged_identity(&self, request: &SignUp, prepared: &mut Prepared) -> Result<Identity, Error> {
+        let mut identity = read_identity(request);
+        let taken = self.claim(&mut identity, request.username_made)?;
+        let heard = identity.flaws.is_empty();
+        let in_password = if heard { self.password_flaws(request, &identity) } else { Vec::new() };
+        let mut flaws = std::mem::take(&mut identity.flaws);
+        flaws.extend(taken);
+        if flaws.is_empty() {
+            flaws.extend(in_password.iter().cloned());
+            flaws.extend(self.develop_once(request, prepared).await?);
+        }
+        // The hash is made before "taken" is said, so that the time does not say it (SEC-14).
+        if heard && in_password.is_empty() && prepared.hash.is_none() && only_taken(&flaws) {
+            prepared.hash = match &request.password {
+                Some(password) => Some(self.hash(password).await?),
+                None => None,
+            };
+        }
+        refusal(flaws).map_or(Ok(identity), |refusal| Err(refusal.into()))
+    }
+
+    /// What belongs to others. A user name that was made gets a number until it is free.
+    fn claim(&self, identity: &mut Identity, username_made: bool) -> Result<Vec<Flaw>, Fault> {
+        let made = identity.username.as_ref().map(|(text, _)| text.clone()).filter(|_| username_made);
+        let mut tried = 0;
+        loop {
+            let (email, username) = (identity.email.as_ref(), identity.username.as_ref());
+            let taken =
+                self.engine.store().taken(email.map(|(_, key)| key), username.map(|(_, key)| key), None)?;
+            tried += 1;
+            let Some(made) = made.as_ref().filter(|_| taken.username && tried < MADE_NAMES) else {
+                return Ok(taken_flaws(taken.username, taken.email));
+            };
+            let next = next_username(made, tried, self.engine.chance().number()?);
+            identity.username = UsernameKey::parse(&next).map(|key| (next, key));
+        }
+    }
+
+    fn password_flaws(&self, request: &SignUp, identity: &Identity) -> Vec<Flaw> {
+        let own = OwnWords {
+            username: identity.username.as_ref().map(|(text, _)| text.as_str()),
+            email: identity.email.as_ref().map(|(text, _)| text.as_str()),
+        };
+        request.password.as_ref().map_or_else(Vec::new, |typed| {
+            password::flaws(&self.caller.contract.passwords, Input::Password, typed, &own)
+        })
+    }
+
+    async fn develop_once(&self, request: &SignUp, prepared: &mut Prepared) -> Result<Option<Flaw>, Error> {
+        match (&request.avatar, &prepared.picture) {
+            (Some(AvatarEdit::Upload(file)), None) => match self.develop(file).await? {
+                Ok(picture) => prepared.picture = Some(picture),
+                Err(flaw) => return Ok(Some(flaw)),
+            },
+            (Some(AvatarEdit::Upload(_) | AvatarEdit::Clear) | None, _) => {}
+        }
+        Ok(None)
+    }
+}
+
+/// Reads the identifiers and adds what no account can do without: one of them, and a password.
+fn read_identity(request: &SignUp) -> Identity {
+    // What was made of long names is cut, not refused: nobody typed it.
+    let made =
+        request.username.as_deref().filter(|_| request.username_made).map(|made| next_username(made, 0, 0));
+    let username = made.as_deref().or(request.username.as_deref());
+    let mut identity = Identity::read(username, request.email.as_deref(), request.flaws.clone());
+    if identity.flaws.is_empty() {
+        if identity.email.is_none() && identity.username.is_none() {
+            identity.flaws.push(Flaw::new(Input::Email, Rule::NoneOf));
+        }
+        if request.password.is_none() {
+            identity.flaws.push(Flaw::new(Input::Password, Rule::Required));
+        }
+    }
+    identity
+}
+
+fn only_taken(flaws: &[Flaw]) -> bool {
+    flaws.iter().all(|flaw| flaw.rule == Rule::Taken)
+}
+
+/// The account as the store holds it from now on.
+fn account(newcomer: NewUser, id: UserId) -> Account {
+    let hash = newcomer.password_hash.clone();
+    Account {
+        user: newcomer.into_user(id),
+        password_hash: hash,
+        epoch: 0,
+        valid_after: Moment::from_millis(0),
+    }
+}
+
+fn added(applied: &Applied) -> Result<UserId, Fault> {
+    applied.user.ok_or(Fault::Gone("the id of a new user"))
+}

@@ -1,0 +1,13 @@
+//! What do the verbs promise through the one door, alone and against each other?
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+mod access;
+mod family;
+mod foreign;
+mod model;
+mod operator;
+mod profile;
+mod sign_in;
+mod sign_up;
+mod world;

@@ -1,0 +1,3 @@
+//! How do requests come in and answers go out?
+
+pub mod speak;

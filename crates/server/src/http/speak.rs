@@ -1,0 +1,271 @@
+//! The one handler of all dialects: hear a request, perform it, say the answer.
+
+use bytes::Bytes;
+use dialect::{Ask, Asked, Dialect, Found, Heard, Place, Route, Switchboard};
+use domain::caller::Caller;
+use domain::contract::Contract;
+use domain::refusal::Refusal;
+use domain::time::Moment;
+use domain::token::KeySet;
+use engine::{Engine, Error, Fault};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use std::sync::Arc;
+
+/// Body bound where no route says otherwise, in bytes (security.md 3.7).
+pub const BODY_LIMIT: usize = 16 << 10;
+/// What a route that takes a file may read at most, in bytes.
+const FILE_BODY_LIMIT: usize = (1 << 20) + (64 << 10);
+/// Longest client name that is kept, in bytes.
+const USER_AGENT_BYTES: usize = 256;
+
+/// A dialect in its place, with the engine's side of it and its keys.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// The dialect.
+    pub dialect: Arc<Dialect>,
+    /// Before every path; empty or `/prefix`.
+    pub prefix: String,
+    /// Only for this host; empty = any.
+    pub host: String,
+    /// The engine's side, completed by the mount's settings.
+    pub contract: Contract,
+    /// Signing and verifying keys.
+    pub keys: Arc<KeySet>,
+    /// Origins that browsers may call from, exact.
+    pub allowed_origins: Vec<String>,
+}
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+pub struct From {
+    /// Client address as text.
+    pub address: String,
+    /// Id of the request, as in the log.
+    pub request: String,
+}
+
+/// All mounts on one engine.
+pub struct Speaker {
+    engine: Engine,
+    board: Switchboard,
+    mounts: Vec<Mount>,
+    issuer: String,
+}
+
+/// Where a request goes, before its body was read.
+pub struct Way<'s> {
+    mount: Option<&'s Mount>,
+    found: Found<'s>,
+}
+
+impl Speaker {
+    /// Wires mounts to an engine. Refused: mounts that collide, each pair in a sentence.
+    pub fn new(engine: Engine, mut mounts: Vec<Mount>, public_url: &str) -> Result<Speaker, Vec<String>> {
+        for mount in &mut mounts {
+            public_url.clone_into(&mut mount.contract.issuer);
+        }
+        let places = mounts.iter().map(|mount| Place {
+            dialect: mount.dialect.clone(),
+            prefix: mount.prefix.clone(),
+            host: mount.host.clone(),
+        });
+        let board = Switchboard::new(places.collect())?;
+        Ok(Speaker { engine, board, mounts, issuer: public_url.to_owned() })
+    }
+
+    /// The mounts in their order.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
+    /// The engine behind them.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Finds out who answers.
+    pub fn way(&self, parts: &Parts) -> Way<'_> {
+        let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("");
+        let found = self.board.find(&parts.method, parts.uri.path(), host);
+        let mount = match &found {
+            Found::Routes { mount, .. } | Found::OtherMethod { mount, .. } | Found::Nothing { mount } => {
+                self.mounts.get(*mount)
+            }
+            Found::Nobody => None,
+        };
+        Way { mount, found }
+    }
+
+    /// Answers a request whose body was read.
+    pub async fn speak(&self, way: Way<'_>, request: Request<Bytes>, from: From) -> Response<Bytes> {
+        let (parts, body) = request.into_parts();
+        let now = self.engine.clock().now();
+        let mut response = match way.mount {
+            None => nobody(),
+            Some(mount) => self.answer(mount, &way.found, &parts, &body, from, now).await,
+        };
+        if parts.method == Method::HEAD {
+            *response.body_mut() = Bytes::new();
+        }
+        response
+    }
+
+    /// Refuses a request whose body could not be read, in the words of its dialect.
+    pub fn refuse(&self, way: &Way<'_>, parts: &Parts, refusal: &Refusal) -> Response<Bytes> {
+        let Some(mount) = way.mount else { return nobody() };
+        let (route, allow) = first_route(&way.found, &mount.dialect);
+        let asked = self.asked(parts, &allow, self.engine.clock().now());
+        mount.dialect.say(route, asked, Err(refusal))
+    }
+
+    /// Says that something broke, in the words of the dialect.
+    pub fn fault(&self, way: &Way<'_>, parts: &Parts, id: &str) -> Response<Bytes> {
+        let Some(mount) = way.mount else { return nobody_fault(id) };
+        let (route, allow) = first_route(&way.found, &mount.dialect);
+        let asked = self.asked(parts, &allow, self.engine.clock().now());
+        mount.dialect.say_fault(route, asked, 500, id)
+    }
+
+    fn asked<'a>(&'a self, parts: &'a Parts, allow: &'a str, now: Moment) -> Asked<'a> {
+        Asked { method: parts.method.as_str(), path: parts.uri.path(), allow, now, issuer: &self.issuer }
+    }
+
+    async fn answer(
+        &self,
+        mount: &Mount,
+        found: &Found<'_>,
+        parts: &Parts,
+        body: &Bytes,
+        from: From,
+        now: Moment,
+    ) -> Response<Bytes> {
+        let dialect = &mount.dialect;
+        let (first, allow) = first_route(found, dialect);
+        let asked = self.asked(parts, &allow, now);
+        if parts.method == Method::OPTIONS && first.is_some() && dialect.http.options_are_answered {
+            return dialect.say_options(first, asked);
+        }
+        let (routes, path) = match found {
+            Found::Routes { routes, path, .. } => (routes, path),
+            Found::OtherMethod { route, allow: methods, .. } => {
+                let refusal = if dialect.http.wrong_method_is_not_found {
+                    Refusal::NotFound
+                } else {
+                    Refusal::MethodNotAllowed(methods.clone())
+                };
+                return dialect.say(Some(route), asked, Err(&refusal));
+            }
+            Found::Nothing { .. } | Found::Nobody => return dialect.say(None, asked, Err(&Refusal::NotFound)),
+        };
+        let query = parts.uri.query().unwrap_or("");
+        let ask = Ask { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, body };
+        let heard = dialect.hear(routes, path, ask);
+        self.perform(mount, heard, asked, parts, from).await
+    }
+
+    async fn perform(
+        &self,
+        mount: &Mount,
+        heard: Heard<'_>,
+        asked: Asked<'_>,
+        parts: &Parts,
+        from: From,
+    ) -> Response<Bytes> {
+        let route = Some(heard.route);
+        let command = match heard.command {
+            Ok(command) => command,
+            Err(refusal) => return mount.dialect.say(route, asked, Err(&refusal)),
+        };
+        let caller = Caller {
+            contract: &mount.contract,
+            keys: &mount.keys,
+            bearer: heard.bearer,
+            address: from.address,
+            user_agent: user_agent(parts),
+            request: from.request,
+        };
+        match self.engine.perform(&caller, command).await {
+            Ok(outcome) => mount.dialect.say(route, asked, Ok(&outcome)),
+            Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
+            Err(Error::Fault(fault)) => say_fault(mount, route, asked, &fault, &caller.request),
+        }
+    }
+}
+
+impl Way<'_> {
+    /// Largest body that may be read for this request, in bytes.
+    pub fn body_limit(&self) -> usize {
+        match &self.found {
+            Found::Routes { routes, .. } => routes.iter().map(|route| route.body_limit()).max().unwrap_or(BODY_LIMIT),
+            Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => BODY_LIMIT,
+        }
+        .min(FILE_BODY_LIMIT)
+    }
+
+    /// The mount that answers, if any.
+    pub fn mount(&self) -> Option<&Mount> {
+        self.mount
+    }
+
+    /// The verb that is asked for, where the path alone tells it; for the log.
+    pub fn verb(&self) -> &'static str {
+        match &self.found {
+            Found::Routes { routes, .. } => routes.first().map_or("", |route| route.verb.name()),
+            Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => "",
+        }
+    }
+}
+
+/// A route to borrow words from, and the line of allowed methods.
+fn first_route<'s>(found: &Found<'s>, dialect: &Dialect) -> (Option<&'s Route>, String) {
+    match found {
+        Found::Routes { routes, allow, .. } => (routes.first().copied(), dialect.allow_line(allow)),
+        Found::OtherMethod { route, allow, .. } => (Some(route), dialect.allow_line(allow)),
+        Found::Nothing { .. } | Found::Nobody => (None, String::new()),
+    }
+}
+
+fn say_fault(
+    mount: &Mount,
+    route: Option<&Route>,
+    asked: Asked<'_>,
+    fault: &Fault,
+    request: &str,
+) -> Response<Bytes> {
+    tracing::error!(request, dialect = mount.dialect.name, %fault, "fault");
+    let status = match fault {
+        Fault::Database(_) | Fault::Gone(_) | Fault::Contended(_) => 503,
+        Fault::Corrupt(_) | Fault::Crypto(_) => 500,
+    };
+    let mut response = mount.dialect.say_fault(route, asked, status, request);
+    if status == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn user_agent(parts: &Parts) -> String {
+    let text = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    text.chars().take(USER_AGENT_BYTES).collect()
+}
+
+/// No dialect answers for the path.
+fn nobody() -> Response<Bytes> {
+    problem(StatusCode::NOT_FOUND, r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#.into())
+}
+
+fn nobody_fault(id: &str) -> Response<Bytes> {
+    let body = format!(
+        r#"{{"type":"about:blank","title":"Something broke","status":500,"code":"fault","instance":"urn:uuid:{id}"}}"#
+    );
+    problem(StatusCode::INTERNAL_SERVER_ERROR, body)
+}
+
+/// An RFC 9457 problem of the server itself.
+pub fn problem(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}

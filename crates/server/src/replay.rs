@@ -1,0 +1,222 @@
+//! How is a transcript replayed: against an engine in memory with time and chance fixed, or against a running server?
+
+use crate::http::speak::{From, Mount, Speaker};
+use base64::Engine as _;
+use bytes::Bytes;
+use dialect::Dialect;
+use dialect::transcript::{Act, Exchange, Kept, Ready, Step, Transcript, claim, difference, filled, masked, pointed, rendered};
+use domain::id::UserId;
+use domain::password::{Backend, Params, Workspace};
+use domain::secret::SecretBytes;
+use domain::time::Moment;
+use domain::token::{Algorithm, Key, KeySet};
+use domain::user::Status;
+use engine::{Chance, Clock, Engine, HashSettings, Place, Record, Settings, UserChange, Who};
+use http::{Request, Response};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// When conversations begin that name no moment: 2024-03-10T14:20:00Z.
+const BEGINNING: Moment = Moment::from_seconds(1_710_080_400);
+/// The public address of the stage.
+const ISSUER: &str = "https://auth.example.com";
+/// Signs HS256 tokens on the stage. Known to everybody; a server never uses it.
+pub const STAGE_SECRET: &str = "a secret for transcripts only, known to all who read this";
+/// Signs EdDSA tokens on the stage (PKCS#8, seed 00 01 02 …). Known to everybody; a server never uses it.
+const STAGE_ED25519: &str = "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
+/// What became of one exchange.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What it shows.
+    pub title: String,
+    /// Line in the file.
+    pub line: usize,
+    /// The answer as text.
+    pub got: String,
+    /// Differences; empty when the answer is as expected.
+    pub difference: String,
+}
+
+/// An engine in memory that speaks one dialect, with time, chance and keys fixed.
+pub struct Stage {
+    speaker: Speaker,
+    clock: Clock,
+    keys: Arc<KeySet>,
+    repeatable: bool,
+    params: Params,
+}
+
+impl Stage {
+    /// Sets the stage for a dialect. Refused: with a sentence.
+    pub fn open(dialect: Arc<Dialect>, beginning: Option<&str>) -> Result<Stage, String> {
+        let begin = beginning.map(|text| Moment::parse_rfc3339(text).ok_or(format!("clock: {text} is not RFC 3339")));
+        let clock = Clock::frozen(begin.transpose()?.unwrap_or(BEGINNING));
+        // Hashes need not be strong here; they need to be quick.
+        let params = Params::new(64, 1, 1).map_err(|fault| fault.to_string())?;
+        let hashing = HashSettings { backend: Backend::Simd, params, workers: 1, ..HashSettings::default() };
+        let engine = Engine::open(Settings {
+            place: Place::Memory,
+            ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
+            hashing,
+            clock: clock.clone(),
+            chance: Chance::seeded(1),
+            sessions_per_user: 50,
+        })
+        .map_err(|error| error.to_string())?;
+        let algorithm = dialect.contract.access.algorithm;
+        let keys = Arc::new(stage_keys(&dialect)?);
+        let mount = Mount {
+            contract: dialect.contract.clone(),
+            dialect,
+            prefix: String::new(),
+            host: String::new(),
+            keys: keys.clone(),
+            allowed_origins: Vec::new(),
+        };
+        let speaker = Speaker::new(engine, vec![mount], ISSUER).map_err(|list| list.join("; "))?;
+        let repeatable = matches!(algorithm, Algorithm::HS256 | Algorithm::EdDSA);
+        Ok(Stage { speaker, clock, keys, repeatable, params })
+    }
+
+    /// Plays a conversation from its first line. Refused: what can not be carried out, with the line.
+    pub async fn play(&self, transcript: &Transcript) -> Result<Vec<Played>, String> {
+        self.add_users(&transcript.users).await?;
+        let mut kept = Kept::new();
+        let mut last = Bytes::new();
+        let mut played = Vec::new();
+        for step in &transcript.steps {
+            match step {
+                Step::Exchange(exchange) => {
+                    let at = |message| format!("{}: {message}", exchange.line);
+                    let response = self.send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
+                    last = response.body().clone();
+                    played.push(compared(exchange, &response, &kept, !self.repeatable).map_err(at)?);
+                }
+                Step::Act(line, act) => {
+                    self.act(act, &last, &mut kept).await.map_err(|message| format!("{line}: {message}"))?;
+                }
+            }
+        }
+        Ok(played)
+    }
+
+    /// Sends one request through the same door as the server's.
+    pub async fn send(&self, ready: Ready) -> Result<Response<Bytes>, String> {
+        let mut request = Request::builder().method(ready.method.as_str()).uri(ready.target.as_str());
+        for (name, value) in &ready.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::from(ready.body)).map_err(|error| error.to_string())?;
+        let (parts, body) = request.into_parts();
+        let way = self.speaker.way(&parts);
+        if body.len() > way.body_limit() {
+            return Ok(self.speaker.refuse(&way, &parts, &domain::refusal::Refusal::PayloadTooLarge));
+        }
+        let from = From { address: "192.0.2.1".to_owned(), request: "00000000-0000-4000-8000-000000000000".to_owned() };
+        Ok(self.speaker.speak(way, Request::from_parts(parts, body), from).await)
+    }
+
+    async fn add_users(&self, users: &[Value]) -> Result<(), String> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        let mut lines = String::new();
+        for user in users {
+            let record: Record = serde_json::from_value(self.hashed(user)).map_err(|error| format!("user: {error}"))?;
+            lines.push_str(&serde_json::to_string(&record).map_err(|error| error.to_string())?);
+            lines.push('\n');
+        }
+        let open = || Ok(std::io::Cursor::new(lines.clone().into_bytes()));
+        let report = self.speaker.engine().import(open, Arc::new(AtomicU64::new(0)), false).await;
+        report.map(|_| ()).map_err(|fault| format!("users: {fault}: {fault:?}"))
+    }
+
+    /// A user with `password` in clear as an import record with a hash.
+    fn hashed(&self, user: &Value) -> Value {
+        let mut user = user.clone();
+        if let Some(map) = user.as_object_mut()
+            && let Some(Value::String(password)) = map.remove("password")
+        {
+            let mut workspace = Workspace::new(Backend::Simd);
+            let hash = domain::password::write(password.as_bytes(), &[7; 16], &self.params, &mut workspace);
+            map.insert("password_hash".to_owned(), hash.into());
+        }
+        user
+    }
+
+    async fn act(&self, act: &Act, last: &Bytes, kept: &mut Kept) -> Result<(), String> {
+        match act {
+            Act::Advance(seconds) => self.clock.advance_seconds(*seconds),
+            Act::Keep(name, pointer) => keep(kept, name, pointed(last, pointer), pointer)?,
+            Act::Claim(name, token, wanted) => {
+                let value = kept.get(token).and_then(|token| claim(token, wanted));
+                keep(kept, name, value, wanted)?;
+            }
+            Act::Sign(name, claims) => {
+                let claims = filled(claims, kept)?;
+                kept.insert(name.clone(), self.keys.sign(claims.as_bytes()));
+            }
+            Act::Edit(id, edit) => {
+                let change = user_change(edit)?;
+                let who = Who::Id(UserId(*id));
+                self.speaker.engine().edit_user(&who, &change).await.map_err(|error| error.to_string())?;
+            }
+            Act::Delete(id) => {
+                let who = Who::Id(UserId(*id));
+                self.speaker.engine().delete_user(&who).await.map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn keep(kept: &mut Kept, name: &str, value: Option<String>, what: &str) -> Result<(), String> {
+    kept.insert(name.to_owned(), value.ok_or_else(|| format!("there is no {what} to keep"))?);
+    Ok(())
+}
+
+/// Reads the fields of an `edit` line.
+fn user_change(edit: &Value) -> Result<UserChange, String> {
+    let mut change = UserChange::default();
+    for (key, value) in edit.as_object().ok_or("an edit is a JSON object")? {
+        match (key.as_str(), value) {
+            ("status", Value::String(name)) => change.status = Some(Status::parse(name).ok_or("no such status")?),
+            ("role", Value::String(role)) => change.role = Some(role.clone()),
+            ("first_name", Value::String(name)) => change.first_name = Some(name.clone()),
+            ("last_name", Value::String(name)) => change.last_name = Some(name.clone()),
+            ("attributes", Value::Object(map)) => change.attributes = Some(map.clone()),
+            _ => return Err(format!("`edit` does not know `{key}` with this value")),
+        }
+    }
+    Ok(change)
+}
+
+fn stage_keys(dialect: &Dialect) -> Result<KeySet, String> {
+    let plan = dialect.contract.access.header.clone();
+    let key = match dialect.contract.access.algorithm {
+        Algorithm::HS256 => Key::hs256(&SecretBytes::new(STAGE_SECRET.as_bytes()), false),
+        Algorithm::EdDSA => {
+            let der = base64::engine::general_purpose::STANDARD.decode(STAGE_ED25519).unwrap_or_default();
+            Key::from_pkcs8(Algorithm::EdDSA, &der)
+        }
+        Algorithm::ES256 => Key::generate_es256().map(|(key, _)| key),
+        Algorithm::RS256 => Key::generate_rs256().map(|(key, _)| key),
+    };
+    key.and_then(|key| KeySet::new(key, Vec::new(), plan)).map_err(|fault| fault.to_string())
+}
+
+/// Holds an answer against the expected one.
+pub fn compared(
+    exchange: &Exchange,
+    response: &Response<Bytes>,
+    kept: &Kept,
+    by_kind: bool,
+) -> Result<Played, String> {
+    let got = rendered(response);
+    let expected = filled(&exchange.expected, kept)?;
+    let difference =
+        if by_kind { difference(&masked(&expected), &masked(&got)) } else { difference(&expected, &got) };
+    Ok(Played { title: exchange.title.clone(), line: exchange.line, got, difference })
+}
