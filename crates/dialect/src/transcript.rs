@@ -53,7 +53,7 @@ pub enum Act {
 /// A request and its expected answer.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// What it shows.
+    /// What it shows. Lines that begin with `#` may follow it.
     pub title: String,
     /// Line in the file, from 1.
     pub line: usize,
@@ -179,7 +179,9 @@ fn exchange(title: &str, line: usize, lines: &[&str]) -> Result<Exchange, String
     let split = lines.iter().position(|l| l.starts_with("--- ") || *l == "---");
     let split =
         split.ok_or_else(|| format!("{line}: the expected answer is missing: write a line `--- STATUS`"))?;
-    let (asked, expected) = (&lines[..split], &lines[split..]);
+    let notes = lines.iter().take_while(|l| l.starts_with('#')).count();
+    let line = line + notes;
+    let (asked, expected) = (&lines[notes..split], &lines[split..]);
     let first = asked.first().and_then(|first| first.split_once(' '));
     let (method, target) = first.ok_or_else(|| format!("{}: write the method and the path", line + 1))?;
     let blank = asked.iter().position(|l| l.is_empty()).unwrap_or(asked.len());
