@@ -6,7 +6,7 @@ use crate::route::Route;
 use crate::said::Said;
 use crate::take::{Check, Place};
 use domain::command::Verb;
-use domain::contract::{PasswordPolicy, Rotation, Weakening};
+use domain::contract::{PasswordPolicy, RefreshForm, Rotation, Weakening};
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
@@ -24,6 +24,11 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
         root.fault("[refuse.default] is missing: the answer where no other one is written");
     }
     let mut names = HashSet::new();
+    if let Some(RefreshForm::Jwt { claims }) = dialect.contract.refresh.as_ref().map(|plan| &plan.form)
+        && claims.token_id.is_none()
+    {
+        root.fault("claims of a refresh token need \"{token.id}\" or \"{token.uuid}\": without it no session is found");
+    }
     for route in &dialect.routes {
         if !names.insert(route.name.as_str()) {
             fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));

@@ -43,6 +43,7 @@ fn definitions() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("place", place()),
+        ("input", words(&inputs())),
         ("places", texts("Places in order; the first that holds something counts.", refer("place"))),
         (
             "headers",
@@ -211,7 +212,7 @@ fn root() -> Value {
         ("messages", about(refer("messages"), "Wordings of flaws.")),
         (
             "messages_by_input",
-            map("Input → wordings of its flaws.", Some(words(&inputs())), refer("messages")),
+            map("Input → wordings of its flaws.", Some(refer("input")), refer("messages")),
         ),
         ("refuse", needing(about(refer("refusals"), "The noes of all routes."), &["default"])),
         ("route", tables("The routes.", "route")),
@@ -339,7 +340,7 @@ fn cookie() -> Vec<(&'static str, Value)> {
 fn take() -> Vec<(&'static str, Value)> {
     let kinds = ["text", "text_or_number", "integer", "number", "boolean", "list", "object", "any", "file"];
     let join = table(vec![
-        ("join", texts("From these inputs, in order.", words(&inputs()))),
+        ("join", texts("From these inputs, in order.", refer("input"))),
         ("with", text("With this between.")),
         ("case", choice("Letter case of what is made.", &["as_typed", "lower"])),
     ]);
@@ -379,13 +380,13 @@ fn checks() -> Vec<(&'static str, Value)> {
         ("one_of", free_texts("The values allowed.")),
         ("min", any_number("Smallest number.")),
         ("max", any_number("Largest number.")),
-        ("equals", one_of("The input whose value it must equal.", &inputs())),
+        ("equals", about(refer("input"), "The input whose value it must equal.")),
     ]
 }
 
 fn need() -> Vec<(&'static str, Value)> {
     vec![
-        ("any", texts("At least one of these inputs must be there.", words(&inputs()))),
+        ("any", texts("At least one of these inputs must be there.", refer("input"))),
         ("message", refer("text_template")),
         ("phase", number("As for inputs.", 1, 9)),
     ]

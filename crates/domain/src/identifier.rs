@@ -25,10 +25,13 @@ pub const USERNAME_MAX_CHARS: usize = 150;
 impl EmailKey {
     /// Computes the key. Refused: anything that is not one address a mail could be sent to.
     pub fn parse(text: &str) -> Option<EmailKey> {
-        let text: String = text.trim().nfc().collect();
-        if text.len() > EMAIL_MAX_BYTES || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let typed = text.trim();
+        // Looked at before NFC, which would make a plain `K` of the Kelvin sign.
+        let odd = |c: char| c.is_control() || c.is_whitespace() || (!c.is_ascii() && folds_to_ascii(c));
+        if typed.len() > EMAIL_MAX_BYTES || typed.chars().any(odd) {
             return None;
         }
+        let text: String = typed.nfc().collect();
         let (local, domain) = text.split_once('@')?;
         if domain.contains('@') || !is_local_part(local) {
             return None;
@@ -89,7 +92,7 @@ fn is_atom_char(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c)
     } else {
-        c.is_alphanumeric() && !folds_to_ascii(c)
+        c.is_alphanumeric()
     }
 }
 

@@ -103,7 +103,7 @@ impl List {
             }
             Change::DropAvatar { name } => avatars::remove(conn, name)?,
             Change::DeleteUser { user, epoch } => users::delete(conn, *user, *epoch)?,
-            Change::Note(event) => events::add(conn, event)?,
+            Change::Note(event) => events::add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;
             }

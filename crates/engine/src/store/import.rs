@@ -123,7 +123,7 @@ impl Found {
         match users::add(conn, user) {
             Ok(_) => {
                 self.sum.added += 1;
-                labels.extend(user.password_hash.as_ref().and_then(|hash| schemes::label(&hash.0)));
+                labels.extend(user.password_hash.as_ref().and_then(|hash| crate::hasher::label(&hash.0)));
             }
             Err(Halt::Conflict(_)) if users::is_there(conn, user)? => self.sum.unchanged += 1,
             Err(Halt::Conflict(conflict)) => self.conflicts.push((self.place, conflict)),

@@ -1,0 +1,230 @@
+//! What does the engine answer in these tests?
+
+use domain::command::Command;
+use domain::contract::{ClaimsPlan, Contract, RefreshForm};
+use domain::id::UserId;
+use domain::input::{Flaw, Input, Rule};
+use domain::outcome::{Minted, Outcome, Tokens};
+use domain::refusal::Refusal;
+use domain::secret::Secret;
+use domain::shape::{ClaimFacts, Facts};
+use domain::time::Moment;
+use domain::user::{Status, User};
+use serde_json::{Map, json};
+
+/// The moment of every answer: 2024-03-10T14:20:00.500Z.
+pub const NOW: Moment = Moment::from_millis(1_710_080_400_500);
+
+/// What the page asks the engine for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The yes of the verb; with a user of whom everything is known, or next to nothing.
+    Yes { bare: bool },
+    /// An address that is free.
+    Free,
+    /// A no.
+    Refused(Box<Refusal>),
+    /// Something broke: status.
+    Fault(u16),
+}
+
+impl Answer {
+    /// Reads `full`, `bare`, `free`, `fault 500` or `refused CODE words…`.
+    pub fn parse(text: &str) -> Answer {
+        let mut words = text.split(' ');
+        match words.next().unwrap() {
+            "" | "full" => Answer::Yes { bare: false },
+            "bare" => Answer::Yes { bare: true },
+            "free" => Answer::Free,
+            "fault" => Answer::Fault(words.next().unwrap().parse().unwrap()),
+            "refused" => Answer::Refused(Box::new(refusal(words.next().unwrap(), &words.collect::<Vec<_>>()))),
+            other => panic!("`{other}` is none of full, bare, free, fault and refused"),
+        }
+    }
+}
+
+/// A refusal by its code. Flaws are written `input:rule` or `input:rule:limit`.
+pub fn refusal(code: &str, words: &[&str]) -> Refusal {
+    let text = || words.join(" ");
+    let flaws = || words.iter().map(|word| flaw(word)).collect();
+    match code {
+        "not_found" => Refusal::NotFound,
+        "method_not_allowed" => Refusal::MethodNotAllowed(words.iter().map(|w| (*w).to_owned()).collect()),
+        "not_acceptable" => Refusal::NotAcceptable,
+        "unsupported_media_type" => Refusal::UnsupportedMediaType(text()),
+        "unsupported_charset" => Refusal::UnsupportedCharset(text()),
+        "payload_too_large" => Refusal::PayloadTooLarge,
+        "malformed_body" => Refusal::MalformedBody(text()),
+        "not_an_object" => Refusal::NotAnObject("array"),
+        "nothing_given" => Refusal::NothingGiven,
+        "invalid_input" => Refusal::InvalidInput(flaws()),
+        "taken" => Refusal::Taken(flaws()),
+        "invalid_credentials" => Refusal::InvalidCredentials,
+        "unknown_user" => Refusal::UnknownUser,
+        "account_inactive" => Refusal::AccountInactive,
+        "account_suspended" => Refusal::AccountSuspended,
+        "credentials_missing" => Refusal::CredentialsMissing,
+        "credentials_malformed" => Refusal::CredentialsMalformed,
+        other => token_refusal(other, words),
+    }
+}
+
+fn token_refusal(code: &str, words: &[&str]) -> Refusal {
+    let seconds = || words[0].parse().unwrap();
+    match code {
+        "token_invalid" => Refusal::TokenInvalid,
+        "token_expired" => Refusal::TokenExpired,
+        "token_wrong_kind" => Refusal::TokenWrongKind,
+        "token_claim_missing" => Refusal::TokenClaimMissing(words.join(" ")),
+        "token_user_missing" => Refusal::TokenUserMissing,
+        "token_user_unknown" => Refusal::TokenUserUnknown,
+        "token_user_inactive" => Refusal::TokenUserInactive,
+        "token_revoked" => Refusal::TokenRevoked,
+        "token_reused" => Refusal::TokenReused,
+        "not_yours" => Refusal::NotYours,
+        "throttled" => Refusal::Throttled(seconds()),
+        "overloaded" => Refusal::Overloaded(seconds()),
+        other => panic!("`{other}` is not a refusal"),
+    }
+}
+
+fn flaw(word: &str) -> Flaw {
+    let words: Vec<&str> = word.split(':').collect();
+    let (input, rule) = (Input::parse(words[0]).unwrap(), Rule::parse(words[1]).unwrap());
+    Flaw { limit: words.get(2).map(|limit| limit.parse().unwrap()), ..Flaw::new(input, rule) }
+}
+
+/// What the engine says to a command: its flaws, or the yes of its verb.
+pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool) -> Result<Outcome, Refusal> {
+    let user = user(bare);
+    let tokens = tokens(contract);
+    let flaws = match command {
+        Command::SignUp(sign_up) => &sign_up.flaws,
+        Command::UpdateProfile(update) => &update.flaws,
+        Command::SetAvatar { flaws, .. } => flaws,
+        _ => &Vec::new(),
+    };
+    if !flaws.is_empty() {
+        return Err(Refusal::InvalidInput(flaws.clone()));
+    }
+    Ok(match command {
+        Command::SignUp(_) => Outcome::SignedUp { user, tokens: contract.sign_up_gives_tokens.then_some(tokens) },
+        Command::SignIn { .. } => Outcome::SignedIn { user, tokens },
+        Command::Refresh { .. } => Outcome::Refreshed { user, tokens },
+        Command::SignOut { .. } => Outcome::SignedOut,
+        Command::SignOutEverywhere => Outcome::SignedOutEverywhere { ended: 3 },
+        Command::WhoAmI => Outcome::Profile { user },
+        Command::VerifyToken { .. } => {
+            let claims = Map::from_iter([("sub".to_owned(), json!("ann")), ("exp".to_owned(), json!(1_710_081_000))]);
+            Outcome::TokenVerified { user, claims, expires_at: NOW.plus_seconds(600) }
+        }
+        Command::UpdateProfile(_) => Outcome::ProfileUpdated { user },
+        Command::SetAvatar { .. } => Outcome::AvatarSet { user },
+        Command::ChangePassword { .. } => Outcome::PasswordChanged { user },
+        Command::DeleteAccount { .. } => Outcome::AccountDeleted,
+        Command::CheckEmail { email } => Outcome::EmailChecked { email: email.clone(), exists },
+    })
+}
+
+fn user(bare: bool) -> User {
+    let full = User {
+        id: UserId(7),
+        uuid: uuid::Uuid::parse_str("0190a3c4-5d6e-7f80-9a1b-2c3d4e5f6071").unwrap(),
+        username: Some("ann".to_owned()),
+        email: Some("Ann@Example.org".to_owned()),
+        email_verified: true,
+        first_name: "Ann".to_owned(),
+        last_name: "Lee".to_owned(),
+        phone_number: Some("+44 20 7946 0000".to_owned()),
+        avatar: Some("/media/avatars/a1.webp".to_owned()),
+        role: "editor".to_owned(),
+        permissions: vec!["read".to_owned(), "write".to_owned()],
+        status: Status::Active,
+        attributes: Map::from_iter([("age".to_owned(), json!(41)), ("stats".to_owned(), json!({"wins": 3}))]),
+        last_login_at: Moment::parse_rfc3339("2024-03-09T08:00:00.042Z"),
+        created_at: Moment::parse_rfc3339("2024-01-15T10:30:00Z").unwrap(),
+    };
+    if !bare {
+        return full;
+    }
+    User {
+        username: None,
+        email: None,
+        email_verified: false,
+        first_name: String::new(),
+        last_name: String::new(),
+        phone_number: None,
+        avatar: None,
+        role: String::new(),
+        permissions: Vec::new(),
+        status: Status::Inactive,
+        attributes: Map::new(),
+        last_login_at: None,
+        ..full
+    }
+}
+
+fn tokens(contract: &Contract) -> Tokens {
+    let minted = |text: &str, seconds: i64| Minted {
+        token: Secret::new(text),
+        issued_at: NOW,
+        expires_at: NOW.plus_seconds(seconds),
+    };
+    Tokens {
+        access: minted("ACCESS", contract.access.lifetime_seconds),
+        refresh: contract.refresh.as_ref().map(|plan| minted("REFRESH", plan.lifetime_seconds)),
+    }
+}
+
+/// A contract in words: what of the file is the engine's side.
+pub fn contract(contract: &Contract) -> String {
+    let access = &contract.access;
+    let mut out = format!(
+        "access: {}, {}s, header {:?}\n{}",
+        access.algorithm.name(),
+        access.lifetime_seconds,
+        access.header,
+        claims(&access.claims)
+    );
+    if let Some(plan) = &contract.refresh {
+        out.push_str(&format!(
+            "refresh: {}s, at most {}s, {:?}\n",
+            plan.lifetime_seconds, plan.absolute_seconds, plan.rotation
+        ));
+        out.push_str(&match &plan.form {
+            RefreshForm::Jwt { claims: plan } => claims(plan),
+            RefreshForm::Opaque => "  opaque\n".to_owned(),
+        });
+    }
+    let newcomer = &contract.newcomer;
+    out.push_str(&format!("leeway: {}s\n{:?}\n", contract.leeway_seconds, contract.passwords));
+    out.push_str(&format!(
+        "newcomer: role {:?}, permissions {:?}, attributes {}\n",
+        newcomer.role,
+        newcomer.permissions,
+        json!(newcomer.attributes)
+    ));
+    let weaker: Vec<&str> = contract.weakenings.iter().map(|weakening| weakening.name()).collect();
+    out.push_str(&format!("sign-up gives tokens: {}\nweaker: {}", contract.sign_up_gives_tokens, weaker.join(", ")));
+    out.trim_end().to_owned()
+}
+
+fn claims(plan: &ClaimsPlan) -> String {
+    let user = user(false);
+    let facts = ClaimFacts { issued: NOW, expires: NOW.plus_seconds(600), ticket: "00112233445566778899aabbccddeeff" };
+    let facts =
+        Facts { user: Some(&user), claims: Some(facts), issuer: Some("https://id.example.org"), ..Facts::default() };
+    let path = |path: &Option<Vec<String>>| path.as_ref().map_or("none".to_owned(), |path| path.join("/"));
+    let fixed: Vec<String> = plan.fixed.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!(
+        "  claims {}\n  end {}, made {}, ticket {}, user {} by {:?}, issuer {}, fixed [{}]\n",
+        String::from_utf8(plan.shape.to_bytes(&facts)).unwrap(),
+        plan.expires.join("/"),
+        path(&plan.issued),
+        path(&plan.token_id),
+        plan.user.0.join("/"),
+        plan.user.1,
+        path(&plan.issuer),
+        fixed.join(", "),
+    )
+}
