@@ -264,7 +264,7 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
         (Weakening::LongAccess, contract.access.lifetime_seconds > LONG_ACCESS_SECONDS),
         (Weakening::NoSessionInAccess, contract.access.claims.token_id.is_none()),
         (Weakening::IntegerIds, shows_ids),
-        (Weakening::TellsAccountState, says("account_inactive")),
+        (Weakening::TellsAccountState, says("account_inactive") || says("account_suspended")),
     ];
     for (weakening, is_there) in facts {
         let is_named = contract.weakenings.contains(&weakening);

@@ -36,7 +36,7 @@ pub struct Dialect {
     /// How flaws are worded and shaped.
     pub wording: Wording,
     /// The noes of all routes.
-    pub refuse: BTreeMap<&'static str, Said>,
+    pub refuse: BTreeMap<String, Said>,
     /// The routes in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -121,26 +121,23 @@ impl Dialect {
 }
 
 fn compile_whole(root: Section<'_>) -> Option<Dialect> {
-    let dialect = compile_file(&root);
-    if dialect.is_some() {
-        root.done();
+    if root.number("language", 1..=1_000_000) != Some(LANGUAGE) {
+        root.fault(format!("this server reads `language = {LANGUAGE}`"));
+        return None;
     }
+    let dialect = compile_file(&root);
+    root.done();
     dialect
 }
 
 fn compile_file(root: &Section<'_>) -> Option<Dialect> {
-    let language = root.number("language", 1..=1_000_000);
-    if language != Some(LANGUAGE) {
-        root.fault(format!("this server reads `language = {LANGUAGE}`"));
-        return None;
-    }
-    let shapes = shapes(root);
+    let (shapes, starts) = shapes(root);
     let date = date(root);
     let scope = Scope { shapes: &shapes, date: &date };
-    for (name, value) in &shapes {
-        compile(value, root.start(), scope, root.faults());
+    for ((name, value), at) in shapes.iter().zip(starts.values()) {
+        compile(value, *at, scope, root.faults());
         if name.is_empty() {
-            root.fault("a shape needs a name");
+            root.faults().at(*at, "a shape needs a name");
         }
     }
     let name = root.need_word("name").map(|word| name(&word, root));
@@ -181,21 +178,24 @@ fn name(word: &Word<'_>, root: &Section<'_>) -> String {
     word.text.to_owned()
 }
 
-fn shapes(root: &Section<'_>) -> Shapes {
-    let mut shapes = Shapes::new();
-    let Some(table) = root.section("shape") else { return shapes };
+/// The shapes, and where in the file each one stands.
+fn shapes(root: &Section<'_>) -> (Shapes, BTreeMap<String, usize>) {
+    let (mut shapes, mut starts) = (Shapes::new(), BTreeMap::new());
+    let Some(table) = root.section("shape") else { return (shapes, starts) };
     for (key, value) in table.entries() {
         match value.get_ref().as_str() {
             Some(text) => {
                 let word = Word { text, span: value.span() };
+                let at = word.span.start;
                 if let Some(json) = parse_json(&word, root.faults()) {
                     shapes.insert(key.text.to_owned(), json);
+                    starts.insert(key.text.to_owned(), at);
                 }
             }
             None => root.faults().at(value.span().start, "a shape is a text that holds JSON"),
         }
     }
-    shapes
+    (shapes, starts)
 }
 
 fn date(root: &Section<'_>) -> Form {
@@ -300,6 +300,8 @@ fn credential(section: Option<Section<'_>>) -> Credential {
 }
 
 fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String) -> Option<Contract> {
+    let (passwords, newcomer) = (passwords(root.section("passwords")), newcomer(root.section("newcomer")));
+    let weakenings = weakenings(root);
     let tokens = root.section("tokens");
     if tokens.is_none() {
         root.fault("the file needs `[tokens.access]`");
@@ -324,13 +326,13 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         refresh,
         issuer: String::new(),
         leeway_seconds,
-        passwords: passwords(root.section("passwords")),
-        newcomer: newcomer(root.section("newcomer")),
+        passwords,
+        newcomer,
         sign_up_gives_tokens: routes
             .iter()
             .any(|route| route.verb == domain::command::Verb::SignUp && route.gives_tokens()),
         accept_until: None,
-        weakenings: weakenings(root),
+        weakenings,
     };
     (contract.refresh.is_some() == has_refresh).then_some(contract)
 }

@@ -46,6 +46,11 @@ impl<'a> Faults<'a> {
         self.list.borrow_mut().push(FileFault { line, message: message.into() });
     }
 
+    /// A word as the file writes it, quotes included.
+    pub fn written(&self, word: &Word<'_>) -> &'a str {
+        self.text.get(word.span.clone()).unwrap_or("")
+    }
+
     /// The line of a byte, from 1.
     pub fn line_of(&self, byte: usize) -> usize {
         let end = byte.min(self.text.len());

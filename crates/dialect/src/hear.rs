@@ -66,12 +66,13 @@ impl Dialect {
         ask: Ask<'a>,
     ) -> Result<Parts<'a>, Refusal> {
         let query = body::pairs(ask.query).map_err(Refusal::MalformedBody)?;
-        let body = self.body(routes[0], ask)?;
+        let body = self.body(routes, ask)?;
         Ok(Parts { body, query, headers: ask.headers, path: path.to_vec() })
     }
 
-    fn body(&self, route: &Route, ask: Ask<'_>) -> Result<Body, Refusal> {
-        if ask.body.is_empty() || route.takes.is_empty() && route.when.is_empty() {
+    fn body(&self, routes: &[&Route], ask: Ask<'_>) -> Result<Body, Refusal> {
+        let route = routes[0];
+        if ask.body.is_empty() || routes.iter().all(|route| route.takes.is_empty() && route.when.is_empty()) {
             return Ok(Body::Absent);
         }
         let given = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -264,9 +265,7 @@ impl Inputs {
                 inputs.take(take, parts);
             }
             for take in route.takes.iter().filter(|take| take.phase == phase) {
-                if let Some((_, own)) = inputs.taken.iter().find(|(input, _)| *input == take.input) {
-                    take.check_equal(own, &inputs.taken, &mut inputs.flaws);
-                }
+                take.check_equal(parts, &inputs.taken, &mut inputs.flaws);
             }
             if !inputs.flaws.is_empty() {
                 break;

@@ -160,7 +160,7 @@ pub struct Route {
     /// The yes by case (`exists`, `free`).
     pub cases: BTreeMap<String, Said>,
     /// The noes of this route.
-    pub refuse: BTreeMap<&'static str, Said>,
+    pub refuse: BTreeMap<String, Said>,
     /// Line of the route in the file.
     pub line: usize,
 }

@@ -193,26 +193,23 @@ fn cookie_attributes(section: &Section<'_>, name: &Word<'_>) -> String {
     line
 }
 
-/// Compiles `[refuse]`: a table of code → answer. `default` and `fault` are codes of their own.
+/// Compiles `[refuse]`: a table of code → answer. `default` and `fault` are codes of their own;
+/// `"token_claim_missing.NAME"` has words of its own for one claim.
 pub fn compile_refusals(
     section: Option<Section<'_>>,
     scope: Scope<'_>,
-) -> std::collections::BTreeMap<&'static str, Said> {
+) -> std::collections::BTreeMap<String, Said> {
     let mut refusals = std::collections::BTreeMap::new();
     let Some(section) = section else { return refusals };
     let codes: Vec<&'static str> =
         domain::refusal::REFUSAL_CODES.iter().copied().chain(["default", "fault"]).collect();
     for (key, value) in section.entries() {
-        match codes.iter().find(|code| **code == key.text) {
-            Some(code) => {
-                if let Some(entry) =
-                    Section::of(value, &format!("{}.{code}", section.name()), section.faults())
-                {
-                    refusals.insert(*code, compile_said(&entry, scope));
-                    entry.done();
-                }
-            }
-            None => section.faults().at(key.span.start, unknown_word("refuse", key.text, &codes)),
+        let (code, claim) = key.text.split_once('.').unwrap_or((key.text, ""));
+        if !codes.contains(&code) || !claim.is_empty() && code != "token_claim_missing" {
+            section.faults().at(key.span.start, unknown_word("refuse", key.text, &codes));
+        } else if let Some(entry) = Section::of(value, &format!("{}.{}", section.name(), key.text), section.faults()) {
+            refusals.insert(key.text.to_owned(), compile_said(&entry, scope));
+            entry.done();
         }
     }
     refusals

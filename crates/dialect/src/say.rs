@@ -71,7 +71,7 @@ impl Dialect {
     }
 
     fn say_refusal(&self, route: Option<&Route>, asked: Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
-        let said = self.said_for(route, refusal.code());
+        let (said, code) = self.said_for(route, refusal);
         let worded = match refusal {
             Refusal::InvalidInput(flaws) | Refusal::Taken(flaws) => Some(self.wording.word(flaws, route)),
             _ => None,
@@ -79,14 +79,14 @@ impl Dialect {
         let (detail, retry_after) = details(self, refusal);
         let mut facts = base(asked);
         facts.refusal = Some(RefusalFacts {
-            code: refusal.code(),
+            code,
             detail: detail.as_deref(),
             flaws: worded.as_ref().map(|worded| &worded.list),
             first_message: worded.as_ref().map(|worded| worded.first.as_str()),
             retry_after,
             allow: Some(asked.allow),
         });
-        let mut response = self.respond(route, &said, default_status(refusal.code()), &facts);
+        let mut response = self.respond(route, &said, default_status(code), &facts);
         if let Some(seconds) = retry_after {
             response.headers_mut().entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));
         }
@@ -101,7 +101,7 @@ impl Dialect {
         status: u16,
         id: &str,
     ) -> Response<Bytes> {
-        let mut said = self.said_for(route, "fault");
+        let mut said = self.words(route, "fault").unwrap_or_else(|| self.default_words(route));
         said.status = Some(status);
         let facts = Facts { fault: Some(id), ..base(asked) };
         self.respond(route, &said, status, &facts)
@@ -117,22 +117,54 @@ impl Dialect {
         response
     }
 
-    /// The words for a code: the route's, else the dialect's, else those of the code that is said in its place.
-    fn said_for(&self, route: Option<&Route>, code: &str) -> Said {
-        let default = self.refuse.get("default").cloned().unwrap_or_default();
-        let mut next = Some(code);
-        while let Some(code) = next {
-            let own = route.and_then(|route| route.refuse.get(code));
-            match (own, self.refuse.get(code)) {
-                (Some(own), Some(general)) => return own.over(&general.over(&default)),
-                (Some(said), None) | (None, Some(said)) => return said.over(&default),
-                (None, None) => next = Refusal::said_as(code),
-            }
+    /// The words for a refusal, and the code that they are for.
+    ///
+    /// The route's, else the dialect's, else those of the code that is said in its place. Status and `{code}` go with the code
+    /// that is said: without words of its own, an unknown user looks like a wrong password in every byte (SEC-12).
+    fn said_for(&self, route: Option<&Route>, refusal: &Refusal) -> (Said, &'static str) {
+        let exact = match refusal {
+            Refusal::TokenClaimMissing(claim) => self.words(route, &format!("{}.{claim}", refusal.code())),
+            _ => None,
+        };
+        let mut code = refusal.code();
+        let mut found = exact.or_else(|| self.words(route, code));
+        while let (None, Some(next)) = (&found, Refusal::said_as(code)) {
+            code = next;
+            found = self.words(route, code);
         }
-        default
+        (found.unwrap_or_else(|| self.default_words(route)), code)
+    }
+
+    fn default_words(&self, route: Option<&Route>) -> Said {
+        let general = self.refuse.get("default").cloned().unwrap_or_default();
+        route.and_then(|route| route.refuse.get("default")).map_or(general.clone(), |own| own.over(&general))
+    }
+
+    /// The words written for exactly this code, over the dialect's nearest general ones.
+    fn words(&self, route: Option<&Route>, code: &str) -> Option<Said> {
+        let own = route.and_then(|route| route.refuse.get(code));
+        let default = self.default_words(route);
+        match (own, self.general(code)) {
+            (Some(own), Some(general)) => Some(own.over(&general.over(&default))),
+            (Some(own), None) => Some(own.over(&default)),
+            (None, _) => self.refuse.get(code).map(|said| said.over(&default)),
+        }
+    }
+
+    /// The dialect's words for a code, or for the nearest one that is said in its place.
+    fn general(&self, code: &str) -> Option<&Said> {
+        let mut next = code.split('.').next();
+        let mut found = self.refuse.get(code);
+        while let (None, Some(code)) = (found, next) {
+            found = self.refuse.get(code);
+            next = Refusal::said_as(code);
+        }
+        found
     }
 
     fn respond(&self, route: Option<&Route>, said: &Said, status: u16, facts: &Facts<'_>) -> Response<Bytes> {
+        let status = said.status.unwrap_or(status);
+        let facts = &Facts { status: Some(status), ..*facts };
         let mut headers = HeaderMap::new();
         let body = match &said.body {
             None | Some(SaidBody::Empty) => Bytes::new(),
@@ -156,7 +188,7 @@ impl Dialect {
         }
         let mut response = Response::new(body);
         *response.status_mut() =
-            StatusCode::from_u16(said.status.unwrap_or(status)).unwrap_or(StatusCode::OK);
+            StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         if response.status() == StatusCode::NO_CONTENT {
             *response.body_mut() = Bytes::new();
             headers.remove(header::CONTENT_TYPE);

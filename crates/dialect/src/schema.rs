@@ -44,6 +44,8 @@ fn definitions() -> Vec<(&'static str, Value)> {
         ),
         ("place", place()),
         ("input", words(&inputs())),
+        ("rule", words(&rules())),
+        ("other_json", words(&["not_an_object", "nothing_given", "malformed_body", "empty"])),
         ("places", texts("Places in order; the first that holds something counts.", refer("place"))),
         (
             "headers",
@@ -53,7 +55,7 @@ fn definitions() -> Vec<(&'static str, Value)> {
                 refer("text_template"),
             ),
         ),
-        ("messages", map("Rule → wording.", Some(words(&rules())), refer("text_template"))),
+        ("messages", map("Rule → wording.", Some(refer("rule")), refer("text_template"))),
         ("refusals", map("Code → answer.", Some(words(&refusal_words())), refer("said"))),
         ("said", table(said())),
         ("cookie", needing(table(cookie()), &["name"])),
@@ -223,7 +225,6 @@ const JSON_TYPES: [&str; 5] = ["array", "string", "number", "boolean", "null"];
 const MEDIA: [&str; 3] = ["json", "form", "multipart"];
 
 fn http() -> Value {
-    let other = ["not_an_object", "nothing_given", "malformed_body", "empty"];
     let by_type = |of: Value| table(JSON_TYPES.iter().map(|kind| (*kind, of.clone())).collect());
     table(vec![
         ("media", texts("Kinds of body that routes read; json where nothing is named.", words(&MEDIA))),
@@ -239,7 +240,7 @@ fn http() -> Value {
         ("content_type", with(text("Content-Type of JSON answers."), "default", json!("application/json"))),
         ("unknown_fields", choice("Fields that nobody takes.", &["ignore", "refuse"])),
         ("space", free_texts("Path prefixes in which this dialect answers for unknown paths.")),
-        ("json", about(by_type(choice("", &other)), "What becomes of JSON bodies that are not objects.")),
+        ("json", about(by_type(refer("other_json")), "What becomes of JSON bodies that are not objects.")),
         ("type_names", about(by_type(text("The dialect's word.")), "What {json_type} says.")),
     ])
 }
@@ -365,7 +366,7 @@ fn take() -> Vec<(&'static str, Value)> {
         ("trim", described("boolean", "Cuts outer white space; never for secrets.")),
         ("exact", flag("Identifiers must be spelled as stored.", false)),
         ("messages", refer("messages")),
-        ("refuse", map("Rule → code of another refusal.", Some(words(&rules())), words(&codes))),
+        ("refuse", map("Rule → code of another refusal.", Some(refer("rule")), words(&codes))),
         ("phase", number("Later phases are looked at only when earlier ones have no flaw.", 1, 9)),
         ("default", about(join, "Made from other inputs when absent.")),
     ]

@@ -440,12 +440,13 @@ impl Take {
         }
     }
 
-    /// Notes a flaw when the value differs from the input it must equal.
-    pub fn check_equal(&self, own: &Taken, others: &[(Input, Taken)], flaws: &mut Vec<Flaw>) {
+    /// Notes a flaw when a value that is there differs from the input it must equal.
+    pub fn check_equal(&self, parts: &Parts<'_>, others: &[(Input, Taken)], flaws: &mut Vec<Flaw>) {
         for check in &self.checks {
             let Check::Equals(other) = check else { continue };
+            let own = self.take(parts, &mut Vec::new());
             let other = others.iter().find(|(input, _)| input == other).and_then(|(_, taken)| taken.text());
-            if own.text() != other {
+            if !matches!(own, Taken::Absent) && own.text() != other {
                 flaws.push(self.flaw(Rule::Differs));
             }
         }

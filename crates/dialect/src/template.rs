@@ -64,6 +64,7 @@ const SLOTS: &[(&str, Slot)] = &[
     ("allow", Slot::Allow),
     ("method", Slot::Method),
     ("path", Slot::Path),
+    ("status", Slot::Status),
     ("fault_id", Slot::FaultId),
     ("field", Slot::Field),
     ("label", Slot::Label),
@@ -88,7 +89,7 @@ pub fn parse_json(word: &Word<'_>, faults: &Faults<'_>) -> Option<Value> {
     match serde_json::from_str::<Value>(word.text) {
         Ok(value) => Some(value),
         Err(error) => {
-            let line = faults.line_of(word.span.start) + lead_lines(word) + error.line().saturating_sub(1);
+            let line = faults.line_of(word.span.start) + lead_lines(word, faults) + error.line().saturating_sub(1);
             faults.at_line(line, format!("this is not JSON: {error}"));
             None
         }
@@ -96,8 +97,10 @@ pub fn parse_json(word: &Word<'_>, faults: &Faults<'_>) -> Option<Value> {
 }
 
 /// A text in triple quotes that begins with a line break starts one line further down.
-fn lead_lines(word: &Word<'_>) -> usize {
-    usize::from(word.span.len() > word.text.len() + 6 && !word.text.starts_with('\n'))
+fn lead_lines(word: &Word<'_>, faults: &Faults<'_>) -> usize {
+    let written = faults.written(word);
+    let inner = written.strip_prefix("'''").or_else(|| written.strip_prefix("\"\"\""));
+    usize::from(inner.is_some_and(|inner| inner.starts_with(['\n', '\r'])))
 }
 
 /// Compiles a JSON template.
@@ -344,6 +347,8 @@ pub fn parse_slot(inner: &str, date: &Form) -> Result<SlotUse, String> {
             "null" => absent = Absent::Null,
             "blank" => absent = Absent::Blank,
             "omit" => absent = Absent::Omit,
+            "or_object" => absent = Absent::Value(Value::Object(Map::new())),
+            "or_list" => absent = Absent::Value(Value::Array(Vec::new())),
             other => match other.strip_prefix("or:") {
                 Some(value) => {
                     absent = Absent::Value(
@@ -371,10 +376,13 @@ pub fn parse_form(word: &str) -> Result<Form, String> {
         _ => {}
     }
     if let Some(pattern) = word.strip_prefix("date:") {
+        if let Err(error) = jiff::fmt::strtime::format(pattern, jiff::Timestamp::UNIX_EPOCH) {
+            return Err(format!("\"{pattern}\" is not a strftime pattern: {error}"));
+        }
         return Ok(Form::Pattern(pattern.to_owned()));
     }
     let rest = word.strip_prefix("iso:").ok_or_else(|| {
-        unknown_word("form", word, &["text", "lower", "seconds", "millis", "iso", "null", "blank", "omit"])
+        unknown_word("form", word, &["text", "lower", "seconds", "millis", "iso", "null", "blank", "omit", "or_object", "or_list"])
     })?;
     let (digits, offset) =
         rest.split_once(':').map_or((rest, None), |(digits, offset)| (digits, Some(offset)));

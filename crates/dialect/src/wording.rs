@@ -65,6 +65,8 @@ impl Wording {
     /// Words flaws in the shape of the dialect; field names and labels are those of the route.
     pub fn word(&self, flaws: &[Flaw], route: Option<&Route>) -> Worded {
         let mut told: Vec<One<'_>> = Vec::new();
+        let mut flaws: Vec<&Flaw> = flaws.iter().collect();
+        flaws.sort_by_key(|flaw| (route.map_or(0, |route| order_of(route, flaw)), flaw.rule != Rule::NoneOf));
         for flaw in flaws {
             let take = route.and_then(|route| take_of(route, flaw));
             let one = self.one(flaw, take, route);
@@ -158,6 +160,12 @@ fn take_of<'a>(route: &'a Route, flaw: &Flaw) -> Option<&'a Take> {
         None => true,
     };
     route.takes.iter().filter(|take| take.input == flaw.input).find(named)
+}
+
+/// Flaws are told in the order in which the route takes its inputs; unknown fields last.
+fn order_of(route: &Route, flaw: &Flaw) -> usize {
+    let named = |take: &Take| flaw.field.as_deref().is_none_or(|field| take.field() == field);
+    route.takes.iter().position(|take| take.input == flaw.input && named(take)).unwrap_or(usize::MAX)
 }
 
 /// The wording where the file has none.
