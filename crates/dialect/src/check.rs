@@ -5,6 +5,7 @@ use crate::file::Section;
 use crate::route::Route;
 use crate::said::Said;
 use crate::take::{Check, Place};
+use crate::template::slot_text;
 use domain::command::Verb;
 use domain::contract::{PasswordPolicy, RefreshForm, Rotation, Weakening};
 use domain::input::Input;
@@ -151,7 +152,7 @@ fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
     let answers = route.cases.values().chain([&route.give]);
     for slot in answers.flat_map(Said::slots) {
         if let Some(why) = not_in_answer(dialect, route.verb, slot) {
-            fault(root, route, format!("`give` of `{}` can not say {slot:?}: {why}", route.name));
+            fault(root, route, format!("`give` of `{}` can not say {}: {why}", route.name, slot_text(slot)));
         }
     }
     if !route.cases.is_empty() && route.verb != Verb::CheckEmail {
@@ -160,7 +161,7 @@ fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
     let refusals = route.refuse.values().chain(dialect.refuse.values());
     for slot in refusals.flat_map(Said::slots) {
         if is_personal(slot) {
-            fault(root, route, format!("a refusal can not say {slot:?}"));
+            fault(root, route, format!("a refusal can not say {}", slot_text(slot)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which claims do this contract's tokens carry, and which of them must be read back?
 
 use crate::file::{Faults, Section};
-use crate::template::{Scope, compile, parse_json, parse_slot};
+use crate::template::{Scope, compile, parse_json, parse_slot, slot_text};
 use domain::contract::{AccessPlan, ClaimsPlan, RefreshForm, RefreshPlan, Rotation, UserClaim};
 use domain::shape::{Form, Slot};
 use domain::token::{Algorithm, HeaderPlan};
@@ -181,7 +181,7 @@ fn check_slots(slots: &[&Slot], at: usize, faults: &Faults<'_>) {
                 | Slot::Issuer
         );
         if !fits {
-            faults.at(at, format!("a claim can not say {slot:?}"));
+            faults.at(at, format!("a claim can not say {}", slot_text(slot)));
         }
     }
 }

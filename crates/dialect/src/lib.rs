@@ -20,6 +20,6 @@ pub use compiled::{Dialect, LANGUAGE};
 pub use file::FileFault;
 pub use hear::{Ask, Heard};
 pub use route::Route;
-pub use say::Asked;
+pub use say::{Asked, default_status};
 pub use switchboard::{Found, Place, Switchboard};
 pub use template::slot_names;

@@ -333,7 +333,7 @@ fn give(section: &Section<'_>, scope: Scope<'_>) -> (Said, BTreeMap<String, Said
             case.done();
         }
     }
-    if give.body.is_none() && cases.is_empty() {
+    if give.body.is_none() && cases.is_empty() && !entry.has("body") {
         entry.fault("`give` needs `body`, `text` or `empty = true`");
     }
     entry.done();

@@ -185,6 +185,9 @@ fn cookie_attributes(section: &Section<'_>, name: &Word<'_>) -> String {
         section.faults().at(name.span.start, "a cookie with a `__Host-` or `__Secure-` name must be secure");
     }
     let same_site = section.choice("same_site", &[("strict", "Strict"), ("lax", "Lax"), ("none", "None")]);
+    if same_site == Some("None") && !secure {
+        section.fault("browsers drop a cookie with `same_site = \"none\"` that is not secure");
+    }
     line.push_str("; SameSite=");
     line.push_str(same_site.unwrap_or("Lax"));
     if let Some(seconds) = section.seconds("max_age") {
@@ -207,7 +210,9 @@ pub fn compile_refusals(
         let (code, claim) = key.text.split_once('.').unwrap_or((key.text, ""));
         if !codes.contains(&code) || !claim.is_empty() && code != "token_claim_missing" {
             section.faults().at(key.span.start, unknown_word("refuse", key.text, &codes));
-        } else if let Some(entry) = Section::of(value, &format!("{}.{}", section.name(), key.text), section.faults()) {
+        } else if let Some(entry) =
+            Section::of(value, &format!("{}.{}", section.name(), key.text), section.faults())
+        {
             refusals.insert(key.text.to_owned(), compile_said(&entry, scope));
             entry.done();
         }

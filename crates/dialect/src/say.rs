@@ -143,23 +143,27 @@ impl Dialect {
     /// The words written for exactly this code, over the dialect's nearest general ones.
     fn words(&self, route: Option<&Route>, code: &str) -> Option<Said> {
         let own = route.and_then(|route| route.refuse.get(code));
-        let default = self.default_words(route);
-        match (own, self.general(code)) {
-            (Some(own), Some(general)) => Some(own.over(&general.over(&default))),
-            (Some(own), None) => Some(own.over(&default)),
-            (None, _) => self.refuse.get(code).map(|said| said.over(&default)),
+        if own.is_none() && !self.refuse.contains_key(code) {
+            return None;
         }
+        let general = self.general(code).over(&self.default_words(route));
+        Some(own.map_or_else(|| general.clone(), |own| own.over(&general)))
     }
 
-    /// The dialect's words for a code, or for the nearest one that is said in its place.
-    fn general(&self, code: &str) -> Option<&Said> {
-        let mut next = code.split('.').next();
-        let mut found = self.refuse.get(code);
+    /// The dialect's words for a code (`CODE` or `CODE.DETAIL`), or for the nearest one that is said in its place.
+    fn general(&self, code: &str) -> Said {
+        let whole = code.split('.').next().unwrap_or(code);
+        let mut next = Some(whole);
+        let mut found = None;
         while let (None, Some(code)) = (found, next) {
             found = self.refuse.get(code);
             next = Refusal::said_as(code);
         }
-        found
+        let nearest = found.cloned().unwrap_or_default();
+        match self.refuse.get(code) {
+            Some(exact) if code != whole => exact.over(&nearest),
+            _ => nearest,
+        }
     }
 
     fn respond(&self, route: Option<&Route>, said: &Said, status: u16, facts: &Facts<'_>) -> Response<Bytes> {
@@ -187,8 +191,7 @@ impl Dialect {
             }
         }
         let mut response = Response::new(body);
-        *response.status_mut() =
-            StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         if response.status() == StatusCode::NO_CONTENT {
             *response.body_mut() = Bytes::new();
             headers.remove(header::CONTENT_TYPE);

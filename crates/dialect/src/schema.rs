@@ -56,7 +56,8 @@ fn definitions() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("messages", map("Rule → wording.", Some(refer("rule")), refer("text_template"))),
-        ("refusals", map("Code → answer.", Some(words(&refusal_words())), refer("said"))),
+        ("refusal", words(&refusal_words())),
+        ("refusals", map("Code → answer.", Some(refusal_names()), refer("said"))),
         ("said", table(said())),
         ("cookie", needing(table(cookie()), &["name"])),
         ("give", table(said().into_iter().chain([case()]).collect())),
@@ -165,6 +166,11 @@ fn refusal_words() -> Vec<&'static str> {
     REFUSAL_CODES.iter().copied().chain(["default", "fault"]).collect()
 }
 
+/// Codes, and `token_claim_missing.NAME` for one claim.
+fn refusal_names() -> Value {
+    json!({ "anyOf": [refer("refusal"), { "type": "string", "pattern": r"^token_claim_missing\..+$" }] })
+}
+
 fn inputs() -> Vec<&'static str> {
     Input::ALL.iter().map(|input| input.name()).collect()
 }
@@ -212,10 +218,7 @@ fn root() -> Value {
         ("newcomer", newcomer()),
         ("flaws", flaws()),
         ("messages", about(refer("messages"), "Wordings of flaws.")),
-        (
-            "messages_by_input",
-            map("Input → wordings of its flaws.", Some(refer("input")), refer("messages")),
-        ),
+        ("messages_by_input", map("Input → wordings of its flaws.", Some(refer("input")), refer("messages"))),
         ("refuse", needing(about(refer("refusals"), "The noes of all routes."), &["default"])),
         ("route", tables("The routes.", "route")),
     ])

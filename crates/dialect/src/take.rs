@@ -582,9 +582,9 @@ fn checks(section: &Section<'_>, input: Input) -> Vec<Check> {
     if let Some(word) = section.word("pattern") {
         match regex::RegexBuilder::new(word.text).size_limit(1 << 20).build() {
             Ok(pattern) => checks.push(Check::Pattern(pattern)),
-            Err(error) => {
-                section.faults().at(word.span.start, format!("this pattern can not be used: {error}"))
-            }
+            Err(error) => section
+                .faults()
+                .at(word.span.start, format!("this pattern can not be used: {}", last_line(&error))),
         }
     }
     if section.choice("format", &[("email", ())]).is_some() {
@@ -604,6 +604,11 @@ fn checks(section: &Section<'_>, input: Input) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// The sentence at the end of a parser's drawing.
+fn last_line(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// Compiles a table of rule → wording.

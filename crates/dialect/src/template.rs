@@ -84,12 +84,24 @@ pub fn slot_names() -> Vec<&'static str> {
         .collect()
 }
 
+/// A slot as files write it, braces included.
+pub fn slot_text(slot: &Slot) -> String {
+    let named = SLOTS.iter().find(|(_, known)| known == slot).map(|(name, _)| (*name).to_owned());
+    let name = named.unwrap_or_else(|| match slot {
+        Slot::UserAttribute(name) => format!("user.attribute.{name}"),
+        Slot::UserShortId(length) => format!("user.short_id:{length}"),
+        other => format!("{other:?}"),
+    });
+    format!("{{{name}}}")
+}
+
 /// Parses the JSON of a template. Faults point at the line inside the text.
 pub fn parse_json(word: &Word<'_>, faults: &Faults<'_>) -> Option<Value> {
     match serde_json::from_str::<Value>(word.text) {
         Ok(value) => Some(value),
         Err(error) => {
-            let line = faults.line_of(word.span.start) + lead_lines(word, faults) + error.line().saturating_sub(1);
+            let line =
+                faults.line_of(word.span.start) + lead_lines(word, faults) + error.line().saturating_sub(1);
             faults.at_line(line, format!("this is not JSON: {error}"));
             None
         }
@@ -382,7 +394,11 @@ pub fn parse_form(word: &str) -> Result<Form, String> {
         return Ok(Form::Pattern(pattern.to_owned()));
     }
     let rest = word.strip_prefix("iso:").ok_or_else(|| {
-        unknown_word("form", word, &["text", "lower", "seconds", "millis", "iso", "null", "blank", "omit", "or_object", "or_list"])
+        unknown_word(
+            "form",
+            word,
+            &["text", "lower", "seconds", "millis", "iso", "null", "blank", "omit", "or_object", "or_list"],
+        )
     })?;
     let (digits, offset) =
         rest.split_once(':').map_or((rest, None), |(digits, offset)| (digits, Some(offset)));

@@ -75,7 +75,8 @@ fn exchanged(board: &Switchboard, ask: &str, answer: &Answer) -> (String, String
     }
     let body = Bytes::from(ready.body);
     let dialect = &board.places()[0].dialect;
-    let asked = |allow| Asked { method: method.as_str(), path, allow, now: NOW, issuer: "https://id.example.org" };
+    let asked =
+        |allow| Asked { method: method.as_str(), path, allow, now: NOW, issuer: "https://id.example.org" };
     match board.find(&method, path, "") {
         Found::Nobody => ("nobody".to_owned(), "nobody".to_owned()),
         Found::Nothing { .. } => {
@@ -89,7 +90,8 @@ fn exchanged(board: &Switchboard, ask: &str, answer: &Answer) -> (String, String
         Found::Routes { routes, path: values, allow, .. } => {
             let ask = Ask { method: &method, path, query, headers: &headers, body: &body };
             let heard = dialect.hear(&routes, &values, ask);
-            let response = said(dialect, heard.route, asked(&dialect.allow_line(&allow)), &heard.command, answer);
+            let response =
+                said(dialect, heard.route, asked(&dialect.allow_line(&allow)), &heard.command, answer);
             (shown::heard(&heard, dialect.routes.len() > 1), shown::said(&response))
         }
     }
@@ -99,8 +101,11 @@ fn other_method(dialect: &Dialect, route: &Route, asked: Asked<'_>, allow: Vec<S
     if asked.method == "OPTIONS" && dialect.http.options_are_answered {
         return ("options".to_owned(), shown::said(&dialect.say_options(Some(route), asked)));
     }
-    let refusal =
-        if dialect.http.wrong_method_is_not_found { Refusal::NotFound } else { Refusal::MethodNotAllowed(allow) };
+    let refusal = if dialect.http.wrong_method_is_not_found {
+        Refusal::NotFound
+    } else {
+        Refusal::MethodNotAllowed(allow)
+    };
     let response = dialect.say(Some(route), asked, Err(&refusal));
     (shown::refusal(&refusal).join("\n"), shown::said(&response))
 }
@@ -136,7 +141,9 @@ fn carried_out(page: &Page, updating: bool) -> Page {
         let mut section = section.clone();
         match section.word.as_str() {
             "dialect" => place = Some(board(&section.text)),
-            "contract" => section.text = canned::contract(&place.as_ref().unwrap().places()[0].dialect.contract),
+            "contract" => {
+                section.text = canned::contract(&place.as_ref().unwrap().places()[0].dialect.contract)
+            }
             "heard" => section.text = last.0.clone(),
             "said" => section.text = last.1.clone(),
             "ask" | "answer" => {}
@@ -147,11 +154,13 @@ fn carried_out(page: &Page, updating: bool) -> Page {
         out.sections.push(section);
         let following = &page.sections[index + 1..];
         if is_ask {
-            let answer = following.first().filter(|next| next.word == "answer").map_or("", |next| next.title.as_str());
+            let answer =
+                following.first().filter(|next| next.word == "answer").map_or("", |next| next.title.as_str());
             last = exchanged(place.as_ref().unwrap(), &text, &Answer::parse(answer));
         }
         let ends = matches!(out.sections.last().unwrap().word.as_str(), "ask" | "answer");
-        let bare = following.first().is_none_or(|next| !["answer", "heard", "said"].contains(&next.word.as_str()));
+        let bare =
+            following.first().is_none_or(|next| !["answer", "heard", "said"].contains(&next.word.as_str()));
         if ends && bare {
             assert!(updating, "a request without `heard` and `said` proves nothing:\n{text}");
             out.sections.push(Section::new("heard", last.0.clone()));
@@ -166,7 +175,12 @@ fn every_word_does_what_its_page_shows() {
     let mut wrong = Vec::new();
     for (path, page) in pages("words") {
         assert!(page.about.starts_with('#'), "{}: say what it shows", path.display());
-        assert!(page.sections.iter().any(|section| ["heard", "said", "contract"].contains(&section.word.as_str())) || updating());
+        assert!(
+            page.sections
+                .iter()
+                .any(|section| ["heard", "said", "contract"].contains(&section.word.as_str()))
+                || updating()
+        );
         let carried_out = carried_out(&page, updating());
         if updating() {
             std::fs::write(&path, carried_out.written()).unwrap();
@@ -175,7 +189,10 @@ fn every_word_does_what_its_page_shows() {
         for (expected, got) in page.sections.iter().zip(&carried_out.sections) {
             if expected.text != got.text {
                 let place = format!("{}:{} {}", path.display(), expected.line, expected.word);
-                wrong.push(format!("{place}\n{}", countersign_dialect::transcript::difference(&expected.text, &got.text)));
+                wrong.push(format!(
+                    "{place}\n{}",
+                    countersign_dialect::transcript::difference(&expected.text, &got.text)
+                ));
             }
         }
     }
@@ -185,7 +202,8 @@ fn every_word_does_what_its_page_shows() {
 /// The dialects of all pages, whole.
 fn all_dialects() -> Vec<String> {
     let pages = pages("words");
-    let sections = pages.iter().flat_map(|(_, page)| &page.sections).filter(|section| section.word == "dialect");
+    let sections =
+        pages.iter().flat_map(|(_, page)| &page.sections).filter(|section| section.word == "dialect");
     sections.map(|section| preamble::composed(&section.text).0).collect()
 }
 
@@ -196,10 +214,15 @@ fn every_key_and_every_closed_word_of_the_language_has_a_page() {
     for text in all_dialects() {
         let value: serde_json::Value = toml::from_str(&text).unwrap();
         walk.value(&schema, &schema, &value, "");
-        assert!(walk.wrong.is_empty(), "the compiler takes it, the schema does not: {:?}\n{text}", walk.wrong);
+        assert!(
+            walk.wrong.is_empty(),
+            "the compiler takes it, the schema does not: {:?}\n{text}",
+            walk.wrong
+        );
     }
     let everything = walk::everything(&schema);
-    let missing: Vec<_> = everything.difference(&walk.met).filter(|name| !name.starts_with("input = ")).collect();
+    let missing: Vec<_> =
+        everything.difference(&walk.met).filter(|name| !name.starts_with("input = ")).collect();
     assert!(missing.is_empty(), "no page uses {missing:#?}");
 }
 
@@ -212,12 +235,16 @@ fn every_slot_input_and_rule_has_a_page() {
         assert!(dialects.contains(&format!("{{{slot}")), "no page uses the slot {slot}");
     }
     for input in Input::ALL.map(Input::name) {
-        let used = ["[route.take.", "[route.take.\""].iter().any(|head| dialects.contains(&format!("{head}{input}")));
+        let spellings = [format!("take.{input}]"), format!("take.\"{input}."), format!(" {input} = {{ from")];
+        let used = spellings.iter().any(|spelling| dialects.contains(spelling));
         assert!(used, "no page takes {input}");
     }
     // Rules of passwords, pictures and taken names are found by the engine; their wording is here.
     for rule in Rule::ALL.map(Rule::code) {
-        assert!(everything.contains(&format!(" {rule}")) || everything.contains(&format!(":{rule}")), "no page breaks {rule}");
+        assert!(
+            everything.contains(&format!(" {rule}")) || everything.contains(&format!(":{rule}")),
+            "no page breaks {rule}"
+        );
     }
 }
 
@@ -248,11 +275,15 @@ fn closed_lists_are_the_same_in_schema_and_compiler() {
         }
     }
     for (path, mut words) in lists {
-        let key = path.replace("route.", "@.").replace("take.", "route.take.email.").replace("cookie.", "route.give.cookies.");
+        let key = path
+            .replace("route.", "@.")
+            .replace("take.", "route.take.email.")
+            .replace("cookie.", "route.give.cookies.");
         let key = key.replace("@.", "route.").replace(".*", "");
         let text = format!("language = 1\n{key} = \"@@@@@@@@@@@@@@@@@@@@@@@@@@@@\"\n");
         let faults = Dialect::parse(&text).unwrap_err();
-        let told = faults.iter().find_map(|fault| fault.message.split_once("; it knows ")).map(|(_, list)| list);
+        let told =
+            faults.iter().find_map(|fault| fault.message.split_once("; it knows ")).map(|(_, list)| list);
         // Lists that the compiler words in another way: inputs, codes of refusals, algorithms, forms.
         let Some(told) = told else { continue };
         let mut told: Vec<&str> = told.split(", ").filter(|word| *word != "collect").collect();
@@ -274,7 +305,10 @@ fn the_documentation_names_every_word() {
     };
     REFUSAL_CODES.iter().for_each(|code| need(code));
     Rule::ALL.iter().for_each(|rule| need(rule.code()));
-    Input::ALL.iter().filter(|input| !matches!(input, Input::Attribute | Input::Ignored)).for_each(|i| need(i.name()));
+    Input::ALL
+        .iter()
+        .filter(|input| !matches!(input, Input::Attribute | Input::Ignored))
+        .for_each(|i| need(i.name()));
     Weakening::ALL.iter().for_each(|weakening| need(weakening.name()));
     domain::command::Verb::ALL.iter().for_each(|verb| need(verb.name()));
     slot_names().iter().for_each(|slot| need(&format!("{{{slot}}}")));

@@ -83,9 +83,12 @@ impl Verb {
             | Verb::SetAvatar
             | Verb::ChangePassword
             | Verb::DeleteAccount => true,
-            Verb::SignUp | Verb::SignIn | Verb::Refresh | Verb::SignOut | Verb::VerifyToken | Verb::CheckEmail => {
-                false
-            }
+            Verb::SignUp
+            | Verb::SignIn
+            | Verb::Refresh
+            | Verb::SignOut
+            | Verb::VerifyToken
+            | Verb::CheckEmail => false,
         }
     }
 }

@@ -200,18 +200,24 @@ impl Weakening {
     pub const fn cost(self) -> &'static str {
         match self {
             Weakening::TellsUnknownUser => "Anybody can find out which accounts exist by trying to sign in.",
-            Weakening::TellsTaken => "Anybody can find out which addresses or names are taken by trying to sign up.",
+            Weakening::TellsTaken => {
+                "Anybody can find out which addresses or names are taken by trying to sign up."
+            }
             Weakening::TellsEmailExists => "Anybody can ask whether an address has an account.",
             Weakening::WeakPasswords => "New passwords can be guessed sooner than the native policy allows.",
             Weakening::SharedSecret => "Whoever can verify an access token can also make one.",
             Weakening::ShortSecret => "A short secret can be found by trying, and then tokens can be forged.",
-            Weakening::NoRotation => "A stolen refresh token works until its session ends, and nobody notices.",
+            Weakening::NoRotation => {
+                "A stolen refresh token works until its session ends, and nobody notices."
+            }
             Weakening::LongAccess => {
                 "Outside this server a stolen access token works for hours after a sign-out or ban."
             }
             Weakening::NoSessionInAccess => "A sign-out does not reach access tokens that were handed out.",
             Weakening::IntegerIds => "Accounts can be counted, and ids can be guessed (they grant nothing).",
-            Weakening::TellsAccountState => "Whoever has the right password learns that the account is switched off.",
+            Weakening::TellsAccountState => {
+                "Whoever has the right password learns that the account is switched off."
+            }
         }
     }
 

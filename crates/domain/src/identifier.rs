@@ -130,10 +130,27 @@ mod tests {
     #[test]
     fn what_is_not_one_address_is_refused() {
         for text in [
-            "", "x", "@example.com", "a@", "a@b", "a@@example.com", "a@b@example.com", "a b@example.com",
-            "a@exa mple.com", "a\n@example.com", "a@example.com\r\nBcc: b@example.com", "a@example..com",
-            ".a@example.com", "a.@example.com", "a..b@example.com", "a@-example.com", "a@example.com.",
-            "a@127.0.0.1", "\u{212a}elvin@example.com", "a\u{17f}@example.com", "a@example.com,b@example.com",
+            "",
+            "x",
+            "@example.com",
+            "a@",
+            "a@b",
+            "a@@example.com",
+            "a@b@example.com",
+            "a b@example.com",
+            "a@exa mple.com",
+            "a\n@example.com",
+            "a@example.com\r\nBcc: b@example.com",
+            "a@example..com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "a@-example.com",
+            "a@example.com.",
+            "a@127.0.0.1",
+            "\u{212a}elvin@example.com",
+            "a\u{17f}@example.com",
+            "a@example.com,b@example.com",
             "\"a b\"@example.com",
         ] {
             assert_eq!(EmailKey::parse(text), None, "{text:?}");

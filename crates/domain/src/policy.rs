@@ -19,7 +19,8 @@ pub struct OwnWords<'a> {
 
 impl PasswordPolicy {
     /// The native policy: 15 code points, nothing common (SEC-01, SEC-06).
-    pub const NATIVE: PasswordPolicy = PasswordPolicy { min_length: 15, refuse_common: true, refuse_numeric: false };
+    pub const NATIVE: PasswordPolicy =
+        PasswordPolicy { min_length: 15, refuse_common: true, refuse_numeric: false };
 
     /// Everything that is wrong with a new password, in the order length, common, numeric.
     pub fn flaws(&self, input: Input, password: &str, own: &OwnWords<'_>) -> Vec<Flaw> {
@@ -64,7 +65,10 @@ fn is_listed(word: &str) -> bool {
     while low < high {
         let middle = usize::midpoint(low, high);
         let start = COMMON.as_bytes()[..middle].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let end = COMMON.as_bytes()[middle..].iter().position(|b| *b == b'\n').map_or(COMMON.len(), |at| middle + at);
+        let end = COMMON.as_bytes()[middle..]
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(COMMON.len(), |at| middle + at);
         match COMMON.as_bytes()[start..end].cmp(word.as_bytes()) {
             std::cmp::Ordering::Equal => return true,
             std::cmp::Ordering::Less => low = end + 1,
@@ -78,7 +82,8 @@ fn is_listed(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    const DJANGO: PasswordPolicy = PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true };
+    const DJANGO: PasswordPolicy =
+        PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true };
 
     fn rules(password: &str, own: &OwnWords<'_>) -> Vec<Rule> {
         DJANGO.flaws(Input::Password, password, own).into_iter().map(|flaw| flaw.rule).collect()

@@ -153,8 +153,14 @@ impl Refusal {
             "account_suspended" => "account_inactive",
             "account_inactive" => "invalid_credentials",
             "credentials_malformed" => "credentials_missing",
-            "credentials_missing" | "token_expired" | "token_wrong_kind" | "token_claim_missing"
-            | "token_user_missing" | "token_user_unknown" | "token_user_inactive" | "token_revoked"
+            "credentials_missing"
+            | "token_expired"
+            | "token_wrong_kind"
+            | "token_claim_missing"
+            | "token_user_missing"
+            | "token_user_unknown"
+            | "token_user_inactive"
+            | "token_revoked"
             | "token_reused" => "token_invalid",
             _ => return None,
         })

@@ -103,6 +103,8 @@ pub enum Slot {
     Method,
     /// Path of the request, without query.
     Path,
+    /// Status code of the answer.
+    Status,
     /// Id of a fault, as in the log.
     FaultId,
     /// In messages: wire name of the field.
@@ -218,6 +220,8 @@ pub struct Facts<'a> {
     pub refusal: Option<RefusalFacts<'a>>,
     /// Method and path of the request.
     pub request: Option<(&'a str, &'a str)>,
+    /// Status code of the answer.
+    pub status: Option<u16>,
     /// Id of a fault.
     pub fault: Option<&'a str>,
     /// The flaw being worded.
@@ -437,7 +441,10 @@ fn as_text(slot: &SlotUse, facts: &Facts<'_>) -> String {
 }
 
 fn fill<'a>(slot: &Slot, facts: &Facts<'a>) -> Filled<'a> {
-    fill_user(slot, facts).or_else(|| fill_tokens(slot, facts)).or_else(|| fill_refusal(slot, facts)).unwrap_or(Filled::Null)
+    fill_user(slot, facts)
+        .or_else(|| fill_tokens(slot, facts))
+        .or_else(|| fill_refusal(slot, facts))
+        .unwrap_or(Filled::Null)
 }
 
 fn optional(text: Option<&str>) -> Filled<'_> {
@@ -454,7 +461,9 @@ fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::UserEmail => optional(user.email.as_deref()),
         Slot::UserFirstName => Filled::Str(&user.first_name),
         Slot::UserLastName => Filled::Str(&user.last_name),
-        Slot::UserFullName => Filled::Owned(format!("{} {}", user.first_name, user.last_name).trim().to_owned()),
+        Slot::UserFullName => {
+            Filled::Owned(format!("{} {}", user.first_name, user.last_name).trim().to_owned())
+        }
         Slot::UserPhoneNumber => optional(user.phone_number.as_deref()),
         Slot::UserAvatar => optional(user.avatar.as_deref()),
         Slot::UserRole => Filled::Str(&user.role),
@@ -476,7 +485,8 @@ fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
 fn fill_tokens<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
     let tokens = facts.tokens;
     let refresh = tokens.and_then(|t| t.refresh.as_ref());
-    let seconds_left = |at: Moment| facts.now.map_or(Filled::Null, |now| Filled::Int(at.seconds() - now.seconds()));
+    let seconds_left =
+        |at: Moment| facts.now.map_or(Filled::Null, |now| Filled::Int(at.seconds() - now.seconds()));
     Some(match slot {
         Slot::Access => optional(tokens.map(|t| t.access.token.expose())),
         Slot::AccessExpiresIn => seconds_left(tokens?.access.expires_at),
@@ -511,6 +521,7 @@ fn fill_refusal<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::Allow => optional(refusal.allow),
         Slot::Method => Filled::Str(facts.request?.0),
         Slot::Path => Filled::Str(facts.request?.1),
+        Slot::Status => Filled::Int(i64::from(facts.status?)),
         Slot::FaultId => optional(facts.fault),
         Slot::Field => Filled::Str(flaw?.field),
         Slot::Label => Filled::Str(flaw?.label),

@@ -2,8 +2,8 @@
 
 use crate::error::Fault;
 use domain::time::Moment;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// The clock. Tests freeze it.
 #[derive(Clone, Debug)]

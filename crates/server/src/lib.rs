@@ -1,4 +1,16 @@
-//! What is reached: HTTP, configuration and the command line.
+//! What is reached: HTTP, configuration and the command line, around one engine.
+//!
+//! Knows no SQL and no table. Tests run the whole server in their own process through [`App`] and [`serve`].
 
+mod against;
+mod app;
+pub mod cli;
+pub mod config;
 pub mod http;
+pub mod keys;
+pub mod mounts;
 pub mod replay;
+pub mod telemetry;
+
+pub use app::{App, OpenFaults};
+pub use http::accept::serve;

@@ -4,7 +4,9 @@ use crate::http::speak::{From, Mount, Speaker};
 use base64::Engine as _;
 use bytes::Bytes;
 use dialect::Dialect;
-use dialect::transcript::{Act, Exchange, Kept, Ready, Step, Transcript, claim, difference, filled, masked, pointed, rendered};
+use dialect::transcript::{
+    Act, Exchange, Kept, Ready, Step, Transcript, claim, difference, filled, masked, pointed, rendered,
+};
 use domain::id::UserId;
 use domain::password::{Backend, Params, Workspace};
 use domain::secret::SecretBytes;
@@ -51,7 +53,8 @@ pub struct Stage {
 impl Stage {
     /// Sets the stage for a dialect. Refused: with a sentence.
     pub fn open(dialect: Arc<Dialect>, beginning: Option<&str>) -> Result<Stage, String> {
-        let begin = beginning.map(|text| Moment::parse_rfc3339(text).ok_or(format!("clock: {text} is not RFC 3339")));
+        let begin =
+            beginning.map(|text| Moment::parse_rfc3339(text).ok_or(format!("clock: {text} is not RFC 3339")));
         let clock = Clock::frozen(begin.transpose()?.unwrap_or(BEGINNING));
         // Hashes need not be strong here; they need to be quick.
         let params = Params::new(64, 1, 1).map_err(|fault| fault.to_string())?;
@@ -114,7 +117,10 @@ impl Stage {
         if body.len() > way.body_limit() {
             return Ok(self.speaker.refuse(&way, &parts, &domain::refusal::Refusal::PayloadTooLarge));
         }
-        let from = From { address: "192.0.2.1".to_owned(), request: "00000000-0000-4000-8000-000000000000".to_owned() };
+        let from = From {
+            address: "192.0.2.1".to_owned(),
+            request: "00000000-0000-4000-8000-000000000000".to_owned(),
+        };
         Ok(self.speaker.speak(way, Request::from_parts(parts, body), from).await)
     }
 
@@ -124,7 +130,8 @@ impl Stage {
         }
         let mut lines = String::new();
         for user in users {
-            let record: Record = serde_json::from_value(self.hashed(user)).map_err(|error| format!("user: {error}"))?;
+            let record: Record =
+                serde_json::from_value(self.hashed(user)).map_err(|error| format!("user: {error}"))?;
             lines.push_str(&serde_json::to_string(&record).map_err(|error| error.to_string())?);
             lines.push('\n');
         }
@@ -182,7 +189,9 @@ fn user_change(edit: &Value) -> Result<UserChange, String> {
     let mut change = UserChange::default();
     for (key, value) in edit.as_object().ok_or("an edit is a JSON object")? {
         match (key.as_str(), value) {
-            ("status", Value::String(name)) => change.status = Some(Status::parse(name).ok_or("no such status")?),
+            ("status", Value::String(name)) => {
+                change.status = Some(Status::parse(name).ok_or("no such status")?)
+            }
             ("role", Value::String(role)) => change.role = Some(role.clone()),
             ("first_name", Value::String(name)) => change.first_name = Some(name.clone()),
             ("last_name", Value::String(name)) => change.last_name = Some(name.clone()),

@@ -1,8 +1,8 @@
 //! Every transcript of every dialect is answered to the byte. `UPDATE=1` rewrites the expected answers.
 
+use countersign_server::replay::Stage;
 use dialect::Dialect;
 use dialect::transcript::Transcript;
-use countersign_server::replay::Stage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -37,7 +37,9 @@ impl Answer {
             "bare" => Answer::Yes { bare: true },
             "free" => Answer::Free,
             "fault" => Answer::Fault(words.next().unwrap().parse().unwrap()),
-            "refused" => Answer::Refused(Box::new(refusal(words.next().unwrap(), &words.collect::<Vec<_>>()))),
+            "refused" => {
+                Answer::Refused(Box::new(refusal(words.next().unwrap(), &words.collect::<Vec<_>>())))
+            }
             other => panic!("`{other}` is none of full, bare, free, fault and refused"),
         }
     }
@@ -108,14 +110,17 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         return Err(Refusal::InvalidInput(flaws.clone()));
     }
     Ok(match command {
-        Command::SignUp(_) => Outcome::SignedUp { user, tokens: contract.sign_up_gives_tokens.then_some(tokens) },
+        Command::SignUp(_) => {
+            Outcome::SignedUp { user, tokens: contract.sign_up_gives_tokens.then_some(tokens) }
+        }
         Command::SignIn { .. } => Outcome::SignedIn { user, tokens },
         Command::Refresh { .. } => Outcome::Refreshed { user, tokens },
         Command::SignOut { .. } => Outcome::SignedOut,
         Command::SignOutEverywhere => Outcome::SignedOutEverywhere { ended: 3 },
         Command::WhoAmI => Outcome::Profile { user },
         Command::VerifyToken { .. } => {
-            let claims = Map::from_iter([("sub".to_owned(), json!("ann")), ("exp".to_owned(), json!(1_710_081_000))]);
+            let claims =
+                Map::from_iter([("sub".to_owned(), json!("ann")), ("exp".to_owned(), json!(1_710_081_000))]);
             Outcome::TokenVerified { user, claims, expires_at: NOW.plus_seconds(600) }
         }
         Command::UpdateProfile(_) => Outcome::ProfileUpdated { user },
@@ -205,15 +210,27 @@ pub fn contract(contract: &Contract) -> String {
         json!(newcomer.attributes)
     ));
     let weaker: Vec<&str> = contract.weakenings.iter().map(|weakening| weakening.name()).collect();
-    out.push_str(&format!("sign-up gives tokens: {}\nweaker: {}", contract.sign_up_gives_tokens, weaker.join(", ")));
+    out.push_str(&format!(
+        "sign-up gives tokens: {}\nweaker: {}",
+        contract.sign_up_gives_tokens,
+        weaker.join(", ")
+    ));
     out.trim_end().to_owned()
 }
 
 fn claims(plan: &ClaimsPlan) -> String {
     let user = user(false);
-    let facts = ClaimFacts { issued: NOW, expires: NOW.plus_seconds(600), ticket: "00112233445566778899aabbccddeeff" };
-    let facts =
-        Facts { user: Some(&user), claims: Some(facts), issuer: Some("https://id.example.org"), ..Facts::default() };
+    let facts = ClaimFacts {
+        issued: NOW,
+        expires: NOW.plus_seconds(600),
+        ticket: "00112233445566778899aabbccddeeff",
+    };
+    let facts = Facts {
+        user: Some(&user),
+        claims: Some(facts),
+        issuer: Some("https://id.example.org"),
+        ..Facts::default()
+    };
     let path = |path: &Option<Vec<String>>| path.as_ref().map_or("none".to_owned(), |path| path.join("/"));
     let fixed: Vec<String> = plan.fixed.iter().map(|(key, value)| format!("{key}={value}")).collect();
     format!(

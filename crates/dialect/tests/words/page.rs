@@ -73,7 +73,10 @@ pub fn pages(folder: &str) -> Vec<(std::path::PathBuf, Page)> {
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "txt"));
     paths.sort();
-    paths.into_iter().map(|path| (path.clone(), Page::parse(&std::fs::read_to_string(&path).unwrap()))).collect()
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), Page::parse(&std::fs::read_to_string(&path).unwrap())))
+        .collect()
 }
 
 /// Whether the expected side is to be rewritten.

@@ -24,7 +24,8 @@ const ROUTE: &str = "[[route]]\nverb = \"update_profile\"\non = \"POST /t\"\n";
 
 /// The whole dialect of a page, and the number of lines before the page's own.
 pub fn composed(page: &str) -> (String, usize) {
-    let tables_at = page.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum::<usize>();
+    let tables_at =
+        page.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum::<usize>();
     let own_root = &page[..tables_at.min(page.len())];
     let mut head = String::new();
     for (key, line) in ROOT {

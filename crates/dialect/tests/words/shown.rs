@@ -55,7 +55,8 @@ fn flaw(flaw: &Flaw) -> String {
 
 fn command(command: &Command) -> Vec<String> {
     let mut lines = vec![command.verb().name().to_owned()];
-    let mut text = |name: &str, value: Option<&str>| lines.extend(value.map(|value| format!("{name}: {value:?}")));
+    let mut text =
+        |name: &str, value: Option<&str>| lines.extend(value.map(|value| format!("{name}: {value:?}")));
     let shown = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     match command {
         Command::SignUp(sign_up) => lines.extend(self::sign_up(sign_up)),
@@ -105,8 +106,10 @@ fn sign_up(sign_up: &SignUp) -> Vec<String> {
         ("last_name", Some(sign_up.last_name.as_str()).filter(|name| !name.is_empty())),
         ("phone_number", sign_up.phone_number.as_deref()),
     ];
-    let mut lines: Vec<String> =
-        fields.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name}: {value:?}"))).collect();
+    let mut lines: Vec<String> = fields
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| format!("{name}: {value:?}")))
+        .collect();
     lines.extend(sign_up.username_made.then(|| "username was made".to_owned()));
     lines.extend(avatar(sign_up.avatar.as_ref()));
     lines.extend(attributes(&sign_up.attributes));
@@ -122,7 +125,11 @@ fn update_profile(update: &UpdateProfile) -> Vec<String> {
         ("first_name", &update.first_name),
         ("last_name", &update.last_name),
     ];
-    lines.extend(fields.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}: {value:?}"))));
+    lines.extend(
+        fields
+            .into_iter()
+            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}: {value:?}"))),
+    );
     lines.extend(update.phone_number.as_ref().map(|phone| match phone {
         Some(phone) => format!("phone_number: {phone:?}"),
         None => "phone_number: cleared".to_owned(),

@@ -37,13 +37,17 @@ impl Walk {
         let (schema, path) = resolved(root, schema, path);
         let path = path.as_str();
         if let Some(variants) = schema.get("anyOf").and_then(Value::as_array) {
-            let wanted = if value.is_array() { variants.last() } else { variants.first() };
+            let words = resolved(root, &variants[0], path).0.get("enum").and_then(Value::as_array);
+            let other = value.is_array() || words.is_some_and(|words| !words.contains(value));
+            let wanted = if other { variants.last() } else { variants.first() };
             return self.value(root, wanted.unwrap(), value, path);
         }
         self.scalar(schema, value, path);
         match value {
             Value::Object(map) => self.table(root, schema, map, path),
-            Value::Array(items) => items.iter().for_each(|item| self.value(root, &schema["items"], item, path)),
+            Value::Array(items) => {
+                items.iter().for_each(|item| self.value(root, &schema["items"], item, path))
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
@@ -80,7 +84,8 @@ impl Walk {
             }
         }
         for (key, value) in map {
-            match (schema.get("properties").and_then(|all| all.get(key)), schema.get("additionalProperties")) {
+            match (schema.get("properties").and_then(|all| all.get(key)), schema.get("additionalProperties"))
+            {
                 (Some(of), _) => {
                     self.met.insert(under(path, key));
                     self.value(root, of, value, &under(path, key));
@@ -91,7 +96,9 @@ impl Walk {
                     }
                     self.value(root, of, value, &under(path, "*"));
                 }
-                (None, Some(Value::Bool(false))) => self.wrong.push(format!("{} is not in the schema", under(path, key))),
+                (None, Some(Value::Bool(false))) => {
+                    self.wrong.push(format!("{} is not in the schema", under(path, key)))
+                }
                 (None, _) => {}
             }
         }

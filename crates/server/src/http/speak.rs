@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use dialect::{Ask, Asked, Dialect, Found, Heard, Place, Route, Switchboard};
 use domain::caller::Caller;
+use domain::command::Command;
 use domain::contract::Contract;
 use domain::refusal::Refusal;
 use domain::time::Moment;
@@ -156,7 +157,9 @@ impl Speaker {
                 };
                 return dialect.say(Some(route), asked, Err(&refusal));
             }
-            Found::Nothing { .. } | Found::Nobody => return dialect.say(None, asked, Err(&Refusal::NotFound)),
+            Found::Nothing { .. } | Found::Nobody => {
+                return dialect.say(None, asked, Err(&Refusal::NotFound));
+            }
         };
         let query = parts.uri.query().unwrap_or("");
         let ask = Ask { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, body };
@@ -173,8 +176,12 @@ impl Speaker {
         from: From,
     ) -> Response<Bytes> {
         let route = Some(heard.route);
-        let command = match heard.command {
-            Ok(command) => command,
+        // Who may not come in does not learn what was wrong with the inputs.
+        let (command, flawed) = match heard.command {
+            Ok(command) => (command, None),
+            Err(refusal) if heard.route.needs_access && is_about_inputs(&refusal) => {
+                (Command::WhoAmI, Some(refusal))
+            }
             Err(refusal) => return mount.dialect.say(route, asked, Err(&refusal)),
         };
         let caller = Caller {
@@ -186,7 +193,7 @@ impl Speaker {
             request: from.request,
         };
         match self.engine.perform(&caller, command).await {
-            Ok(outcome) => mount.dialect.say(route, asked, Ok(&outcome)),
+            Ok(outcome) => mount.dialect.say(route, asked, flawed.as_ref().map_or(Ok(&outcome), Err)),
             Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
             Err(Error::Fault(fault)) => say_fault(mount, route, asked, &fault, &caller.request),
         }
@@ -197,7 +204,9 @@ impl Way<'_> {
     /// Largest body that may be read for this request, in bytes.
     pub fn body_limit(&self) -> usize {
         match &self.found {
-            Found::Routes { routes, .. } => routes.iter().map(|route| route.body_limit()).max().unwrap_or(BODY_LIMIT),
+            Found::Routes { routes, .. } => {
+                routes.iter().map(|route| route.body_limit()).max().unwrap_or(BODY_LIMIT)
+            }
             Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => BODY_LIMIT,
         }
         .min(FILE_BODY_LIMIT)
@@ -215,6 +224,10 @@ impl Way<'_> {
             Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => "",
         }
     }
+}
+
+fn is_about_inputs(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::InvalidInput(_) | Refusal::NothingGiven | Refusal::NotAnObject(_))
 }
 
 /// A route to borrow words from, and the line of allowed methods.
@@ -252,7 +265,10 @@ fn user_agent(parts: &Parts) -> String {
 
 /// No dialect answers for the path.
 fn nobody() -> Response<Bytes> {
-    problem(StatusCode::NOT_FOUND, r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#.into())
+    problem(
+        StatusCode::NOT_FOUND,
+        r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#.into(),
+    )
 }
 
 fn nobody_fault(id: &str) -> Response<Bytes> {

@@ -1,0 +1,291 @@
+//! `countersign dialect`: list, show, check, test and schema.
+
+use crate::against::Target;
+use crate::config::Config;
+use crate::mounts::{BUILT_IN, dialect_names, load_dialect, wanted};
+use crate::replay::{Played, Stage};
+use clap::Subcommand;
+use dialect::Dialect;
+use dialect::transcript::Transcript;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What can be done with dialects.
+#[derive(Debug, Subcommand)]
+pub enum DialectCommand {
+    /// List the dialects that can be mounted, and where they are
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a dialect: its routes, tokens and named weakenings
+    Show {
+        /// Name of a built-in dialect or of a folder under `dialects`
+        name: String,
+        /// Print the file itself
+        #[arg(long, conflicts_with = "json")]
+        file: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a dialect file or folder: every fault with file, line and what to do
+    Check {
+        /// A folder with a dialect.toml, or the file itself
+        path: PathBuf,
+    },
+    /// Replay the transcripts of a dialect folder, in memory or against a running server
+    #[command(after_help = "Examples:\n  countersign dialect test dialects/native\n  \
+        countersign dialect test ./mine --against http://127.0.0.1:3000\n  UPDATE=1 countersign dialect test ./mine")]
+    Test {
+        /// A folder with dialect.toml and transcripts/*.http
+        dir: PathBuf,
+        /// Address of a running server, ours or the original
+        #[arg(long, value_name = "URL")]
+        against: Option<String>,
+    },
+    /// Print the JSON Schema of dialect.toml, for editors
+    Schema,
+}
+
+/// How a command ended: text for standard output, or sentences for standard error with an exit code.
+pub type Ending = Result<String, (Vec<String>, u8)>;
+
+/// Carries a command out.
+pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Ending {
+    match command {
+        DialectCommand::List { json } => Ok(list(config, json)),
+        DialectCommand::Show { name, file, json } => show(config, &name, file, json),
+        DialectCommand::Check { path } => check(&path),
+        DialectCommand::Test { dir, against } => test(&dir, against.as_deref(), update).await,
+        DialectCommand::Schema => Ok(pretty(&dialect::schema::schema())),
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn list(config: &Config, as_json: bool) -> String {
+    let mounts = wanted(config);
+    let mut rows = Vec::new();
+    for name in dialect_names(config.dialects.as_deref()) {
+        let loaded = load_dialect(&name, config.dialects.as_deref());
+        let places: Vec<String> = mounts
+            .iter()
+            .filter(|mount| mount.dialect == name)
+            .map(|mount| format!("{}{}/", mount.host, mount.prefix))
+            .collect();
+        let (title, version, faults) = match &loaded {
+            Ok(dialect) => (dialect.title.as_str(), dialect.version.as_str(), 0),
+            Err(faults) => ("", "", faults.len()),
+        };
+        rows.push(
+            json!({ "name": name, "title": title, "version": version, "mounted": places, "faults": faults,
+            "built_in": BUILT_IN.iter().any(|(known, _)| *known == name) }),
+        );
+    }
+    if as_json {
+        return pretty(&json!(rows));
+    }
+    let mut out = String::new();
+    for row in &rows {
+        let text = |key: &str| row[key].as_str().unwrap_or("").to_owned();
+        let mounted = row["mounted"].as_array().map_or_else(Vec::new, |list| {
+            list.iter().filter_map(|place| place.as_str()).map(str::to_owned).collect()
+        });
+        let place =
+            if mounted.is_empty() { "not mounted".to_owned() } else { format!("at {}", mounted.join(", ")) };
+        let broken = if row["faults"] == 0 { "" } else { "  BROKEN: see `countersign dialect check`" };
+        let _ = writeln!(
+            out,
+            "{:<20} {:<10} {place:<16} {}{broken}",
+            text("name"),
+            text("version"),
+            text("title")
+        );
+    }
+    out
+}
+
+fn show(config: &Config, name: &str, file: bool, as_json: bool) -> Ending {
+    let folder = config.dialects.as_deref();
+    let dialect = load_dialect(name, folder).map_err(|mut faults| {
+        faults.push(format!("known dialects: {}", dialect_names(folder).join(", ")));
+        (faults, 2)
+    })?;
+    if file {
+        let own = folder.map(|folder| folder.join(name).join("dialect.toml"));
+        let own = own.and_then(|path| std::fs::read_to_string(path).ok());
+        let built_in = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        return Ok(own.or(built_in).unwrap_or_default());
+    }
+    Ok(if as_json { pretty(&described(&dialect)) } else { told(&dialect) })
+}
+
+fn described(dialect: &Dialect) -> serde_json::Value {
+    let contract = &dialect.contract;
+    let routes: Vec<_> = dialect
+        .routes
+        .iter()
+        .map(|route| json!({ "name": route.name, "verb": route.verb.name(), "method": route.method.as_str(), "path": route.path.text }))
+        .collect();
+    let weaker: Vec<_> =
+        contract.weakenings.iter().map(|w| json!({ "name": w.name(), "cost": w.cost() })).collect();
+    json!({
+        "name": dialect.name,
+        "title": dialect.title,
+        "version": dialect.version,
+        "sources": dialect.sources,
+        "routes": routes,
+        "access": { "algorithm": contract.access.algorithm.name(), "lifetime_seconds": contract.access.lifetime_seconds },
+        "refresh": contract.refresh.as_ref().map(|plan| json!({ "lifetime_seconds": plan.lifetime_seconds, "absolute_seconds": plan.absolute_seconds })),
+        "weaker": weaker,
+    })
+}
+
+fn told(dialect: &Dialect) -> String {
+    let contract = &dialect.contract;
+    let mut out = format!("{} {}: {}\n", dialect.name, dialect.version, dialect.title);
+    for source in &dialect.sources {
+        let _ = writeln!(out, "  from {source}");
+    }
+    let _ = writeln!(
+        out,
+        "\naccess tokens   {}, {} s",
+        contract.access.algorithm.name(),
+        contract.access.lifetime_seconds
+    );
+    match &contract.refresh {
+        Some(plan) => {
+            let _ = writeln!(
+                out,
+                "refresh tokens  {} s, session at most {} s",
+                plan.lifetime_seconds, plan.absolute_seconds
+            );
+        }
+        None => out.push_str("refresh tokens  none\n"),
+    }
+    out.push_str("\nroutes\n");
+    for route in &dialect.routes {
+        let _ = writeln!(out, "  {:<6} {:<36} {}", route.method.as_str(), route.path.text, route.verb.name());
+    }
+    if !contract.weakenings.is_empty() {
+        out.push_str("\nweaker than native, because the contract asks for it\n");
+        for weakening in &contract.weakenings {
+            let _ = writeln!(out, "  {:<22} {}", weakening.name(), weakening.cost());
+        }
+    }
+    out
+}
+
+/// Reads a dialect from a folder or file. Refused: every fault as `file:line: sentence`.
+fn read(path: &Path) -> Result<Dialect, Vec<String>> {
+    let file = if path.is_dir() { path.join("dialect.toml") } else { path.to_owned() };
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| vec![format!("{}: {error}", file.display())])?;
+    Dialect::parse(&text).map_err(|faults| {
+        faults.iter().map(|f| format!("{}:{}: {}", file.display(), f.line, f.message)).collect()
+    })
+}
+
+fn check(path: &Path) -> Ending {
+    let dialect = read(path).map_err(|faults| (faults, 2))?;
+    let mut out = format!("{}: no faults, {} routes\n", dialect.name, dialect.routes.len());
+    if let Some(folder) = path.is_dir().then(|| path.join("transcripts")) {
+        let files = transcripts(&folder).map_err(|fault| (vec![fault], 2))?;
+        let _ = writeln!(out, "{} transcripts in {}", files.len(), folder.display());
+    }
+    Ok(out)
+}
+
+fn transcripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("{}: {error}", folder.display())),
+    };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "http"));
+    files.sort();
+    Ok(files)
+}
+
+/// What came of a folder of transcripts.
+#[derive(Default)]
+struct Tally {
+    out: String,
+    held: usize,
+    differ: usize,
+    not_replayed: usize,
+}
+
+async fn test(dir: &Path, against: Option<&str>, update: bool) -> Ending {
+    let dialect = Arc::new(read(dir).map_err(|faults| (faults, 2))?);
+    let target = against.map(Target::parse).transpose().map_err(|fault| (vec![fault], 2))?;
+    let files = transcripts(&dir.join("transcripts")).map_err(|fault| (vec![fault], 2))?;
+    if files.is_empty() {
+        let message =
+            format!("{} holds no transcripts; see docs/transcripts.md", dir.join("transcripts").display());
+        return Err((vec![message], 2));
+    }
+    let mut tally = Tally::default();
+    for path in files {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| (vec![format!("{}: {error}", path.display())], 2))?;
+        let transcript =
+            Transcript::parse(&text).map_err(|fault| (vec![format!("{}:{fault}", path.display())], 2))?;
+        let played = match &target {
+            Some(target) => target.play(&transcript).await,
+            None => match Stage::open(dialect.clone(), transcript.clock.as_deref()) {
+                Ok(stage) => stage.play(&transcript).await,
+                Err(fault) => Err(fault),
+            },
+        };
+        match played {
+            Ok(played) if update && target.is_none() => {
+                rewrite(&path, &text, &played).map_err(|fault| (vec![fault], 1))?
+            }
+            Ok(played) => tally.add(&path, &played),
+            Err(fault) => tally.skip(&path, &fault),
+        }
+    }
+    tally.end()
+}
+
+fn rewrite(path: &Path, text: &str, played: &[Played]) -> Result<(), String> {
+    let answers: Vec<String> = played.iter().map(|one| one.got.clone()).collect();
+    std::fs::write(path, Transcript::updated(text, &answers))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+impl Tally {
+    fn add(&mut self, path: &Path, played: &[Played]) {
+        for one in played {
+            if one.difference.is_empty() {
+                self.held += 1;
+            } else {
+                self.differ += 1;
+                let _ =
+                    writeln!(self.out, "{}:{}: {}\n{}", path.display(), one.line, one.title, one.difference);
+            }
+        }
+    }
+
+    fn skip(&mut self, path: &Path, fault: &str) {
+        self.not_replayed += 1;
+        let _ = writeln!(self.out, "{}:{fault}\n  not replayed", path.display());
+    }
+
+    fn end(mut self) -> Ending {
+        let Tally { held, differ, not_replayed, .. } = self;
+        let _ = writeln!(
+            self.out,
+            "{held} answers hold, {differ} differ, {not_replayed} conversations not replayed"
+        );
+        if differ == 0 && not_replayed == 0 { Ok(self.out) } else { Err((vec![self.out], 1)) }
+    }
+}

@@ -1,0 +1,250 @@
+//! What is wrong here, or weaker than it could be, and what does that cost? (SEC-111, SEC-113)
+
+use super::terminal::{Ended, line, out};
+use super::{key, user};
+use crate::config::Config;
+use crate::keys::{Listed, Role};
+use crate::mounts::{self, Loaded};
+use clap::Args;
+use domain::contract::Weakening;
+use domain::password::{Workspace, write};
+use domain::time::Moment;
+use engine::{Chance, Clock};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Days after which a signing key should have a successor (security.md 3.3).
+const KEY_DAYS: i64 = 90;
+/// Least memory times passes of argon2id, in KiB: 19,456 × 2 and its equals.
+const LEAST_WORK: u64 = 12_288 * 3;
+/// A hash should not take longer.
+const SLOW: Duration = Duration::from_secs(1);
+/// A hash that is quicker leaves room for more.
+const QUICK: Duration = Duration::from_millis(20);
+
+/// What is to be looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  countersign doctor\n  countersign doctor --security\n  \
+    countersign doctor --security --strict          for scripts: anything to be said is an exit code of 1")]
+pub struct DoctorArgs {
+    /// Also everything that is weaker than it could be, by name, with what it costs
+    #[arg(long)]
+    security: bool,
+    /// Exit code 1 for warnings and named weaknesses, too
+    #[arg(long)]
+    strict: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Good,
+    Note,
+    Weak,
+    Warning,
+    Bad,
+}
+
+impl Mark {
+    const fn name(self) -> &'static str {
+        match self {
+            Mark::Good => "good",
+            Mark::Note => "note",
+            Mark::Weak => "weak",
+            Mark::Warning => "warning",
+            Mark::Bad => "bad",
+        }
+    }
+}
+
+/// Everything that was found.
+#[derive(Default)]
+struct Findings(Vec<(Mark, String, String)>);
+
+impl Findings {
+    fn add(&mut self, mark: Mark, about: impl Into<String>, text: impl Into<String>) {
+        self.0.push((mark, about.into(), text.into()));
+    }
+}
+
+/// Looks, tells, and ends with 1 if something is bad.
+pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
+    let now = Clock::System.now();
+    let mut findings = Findings::default();
+    files(config, &mut findings);
+    hashing(config, &mut findings)?;
+    match mounts::load(config) {
+        Ok(loaded) => {
+            keys(config, &loaded, now, &mut findings);
+            mounted(config, &loaded, args.security, &mut findings);
+        }
+        Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
+    }
+    network(config, &mut findings);
+    if config.database().exists() {
+        match user::open(config) {
+            Ok(engine) if engine.is_ready() => {
+                findings.add(Mark::Good, "database", "it opens and can be written")
+            }
+            Ok(_) => findings.add(Mark::Bad, "database", "it can not be written"),
+            Err(ended) => findings.add(Mark::Bad, "database", ended.messages.join("; ")),
+        }
+    } else {
+        findings.add(Mark::Note, "database", "there is none yet; `countersign serve` makes it");
+    }
+    tell(args, &findings);
+    let worst = findings.0.iter().map(|(mark, ..)| *mark).max().unwrap_or(Mark::Good);
+    let limit = if args.strict { Mark::Weak } else { Mark::Bad };
+    if worst >= limit { Err(Ended { code: 1, messages: Vec::new() }) } else { Ok(()) }
+}
+
+fn tell(args: &DoctorArgs, findings: &Findings) {
+    if args.json {
+        let rows = findings
+            .0
+            .iter()
+            .map(|(mark, about, text)| json!({ "mark": mark.name(), "about": about, "text": text }));
+        return out(&format!("{:#}\n", json!(rows.collect::<Vec<_>>())));
+    }
+    for (mark, about, text) in &findings.0 {
+        line(&format!("{:<8} {about:<24} {text}", mark.name()));
+    }
+}
+
+/// Modes of everything that holds a secret.
+fn files(config: &Config, findings: &mut Findings) {
+    mode(&config.data, 0o700, findings);
+    mode(&config.key_folder(), 0o700, findings);
+    mode(&config.database(), 0o600, findings);
+    for entry in std::fs::read_dir(config.key_folder()).into_iter().flatten().flatten() {
+        mode(&entry.path(), 0o600, findings);
+    }
+    for mount in &config.mounts {
+        mount.secret_file.iter().for_each(|path| mode(path, 0o600, findings));
+    }
+}
+
+fn mode(path: &Path, wanted: u32, findings: &mut Findings) {
+    let about = path.display().to_string();
+    match std::fs::metadata(path).map(|meta| meta.permissions().mode() & 0o777) {
+        Err(_) => findings.add(Mark::Note, about, "is not there yet"),
+        Ok(mode) if mode & !wanted == 0 => findings.add(Mark::Good, about, format!("mode {mode:04o}")),
+        Ok(mode) => {
+            let mark = if mode & 0o007 == 0 { Mark::Warning } else { Mark::Bad };
+            let others = if mark == Mark::Bad { "everybody on this machine" } else { "its group" };
+            let text = format!("mode {mode:04o}: {others} can get in; run `chmod {wanted:o} {about}`");
+            findings.add(mark, about, text);
+        }
+    }
+}
+
+/// The cost of a password, timed once.
+fn hashing(config: &Config, findings: &mut Findings) -> Result<(), Ended> {
+    let params = config.hashing.params;
+    let salt = Chance::System.bytes().map_err(Ended::failed)?;
+    let mut workspace = Workspace::keeping(config.hashing.backend, &params);
+    // The first hash pays for fresh memory, which the server pays for once.
+    write(b"a password to be timed", &salt, &params, &mut workspace);
+    let began = Instant::now();
+    write(b"a password to be timed", &salt, &params, &mut workspace);
+    let took = began.elapsed();
+    let cost = format!("m={} KiB, t={}, p={}", params.memory_kib(), params.passes(), params.lanes());
+    let told = format!("argon2id {cost}: {:.1} ms a hash", took.as_secs_f64() * 1000.0);
+    if u64::from(params.memory_kib()) * u64::from(params.passes()) < LEAST_WORK {
+        let text = format!("{told}; less than the recommended m=19456, t=2: stolen hashes are found sooner");
+        findings.add(Mark::Warning, "hashing", text);
+    } else if took > SLOW {
+        findings.add(
+            Mark::Warning,
+            "hashing",
+            format!("{told}; people wait, and few sign in at the same time"),
+        );
+    } else if took < QUICK {
+        let text = format!("{told}; this machine could afford more memory (hashing.memory_kib)");
+        findings.add(Mark::Note, "hashing", text);
+    } else {
+        findings.add(Mark::Good, "hashing", told);
+    }
+    Ok(())
+}
+
+fn keys(config: &Config, loaded: &[Loaded], now: Moment, findings: &mut Findings) {
+    let listed = match key::all(config, loaded, now) {
+        Ok(listed) => listed,
+        Err(faults) => return faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "keys", fault)),
+    };
+    for key in listed.iter().filter(|key| key.role == Role::Signs) {
+        let about = format!("key of {}", key.dialect);
+        match age_in_days(key, now) {
+            Some(days) if days > KEY_DAYS => {
+                let text = format!("{days} days old; run `countersign key rotate {}`", key.dialect);
+                findings.add(Mark::Warning, about, text);
+            }
+            Some(days) => findings.add(Mark::Good, about, format!("{}, {days} days old", key.algorithm)),
+            None => findings.add(Mark::Good, about, format!("{}, shared by file", key.algorithm)),
+        }
+    }
+}
+
+fn age_in_days(key: &Listed, now: Moment) -> Option<i64> {
+    key.created_at.map(|made| (now.seconds() - made.seconds()) / 86_400)
+}
+
+fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Findings) {
+    for one in loaded {
+        let settings = &one.settings;
+        let host = if settings.host.is_empty() { String::new() } else { format!("on {} ", settings.host) };
+        let routes = one.dialect.routes.len();
+        findings.add(
+            Mark::Good,
+            format!("mount {}", settings.dialect),
+            format!("{host}at {}/, {routes} routes", settings.prefix),
+        );
+        if !security {
+            continue;
+        }
+        let mut weaker = one.dialect.contract.weakenings.clone();
+        if settings.allow_short_secret && !weaker.contains(&Weakening::ShortSecret) {
+            weaker.push(Weakening::ShortSecret);
+        }
+        for weakening in weaker {
+            findings.add(Mark::Weak, format!("{} {}", settings.dialect, weakening.name()), weakening.cost());
+        }
+        if settings.secret_file.is_some() && settings.accept_until.is_none() {
+            let text = "tokens that the application signed are accepted until each one ends; set accept_until to end that";
+            findings.add(Mark::Note, format!("mount {}", settings.dialect), text);
+        }
+        if settings.allow_credentials {
+            let text =
+                "pages of the allowed origins may call with cookies: they have to be as safe as this server";
+            findings.add(Mark::Note, format!("mount {}", settings.dialect), text);
+        }
+    }
+    if !security && loaded.iter().any(|one| !one.dialect.contract.weakenings.is_empty()) {
+        findings.add(Mark::Note, "dialects", "some are weaker than the native one; --security lists how");
+    }
+    if config.mounts.is_empty() {
+        let text = "every built-in dialect is mounted; name the ones you need in [[mount]]";
+        findings.add(Mark::Note, "mounts", text);
+    }
+}
+
+fn network(config: &Config, findings: &mut Findings) {
+    let open = !config.listen.ip().is_loopback();
+    let https = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    if open && !https {
+        let text = "it listens to the network, and public_url is not https: passwords would travel in clear";
+        findings.add(Mark::Warning, "listen", text);
+    } else {
+        findings.add(Mark::Good, "listen", config.listen.to_string());
+    }
+    if !open && https && config.trusted_proxies.is_empty() {
+        let text = "a proxy on this machine seems to be in front; without trusted_proxies every client looks like it";
+        findings.add(Mark::Warning, "trusted_proxies", text);
+    }
+}

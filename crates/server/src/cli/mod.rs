@@ -1,0 +1,143 @@
+//! What can be typed after `countersign`?
+
+mod configuration;
+pub mod dialect;
+mod doctor;
+mod init;
+mod key;
+mod serve;
+mod terminal;
+mod transfer;
+mod user;
+mod version;
+
+use crate::config::{Config, Sources};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use terminal::{Ended, out};
+
+const EXAMPLES: &str = "\
+Examples:
+  countersign serve                                    start with everything as it is by default
+  countersign init                                     write a commented configuration and the secrets
+  countersign user add ana@example.com                 add a user, the password is asked for
+  countersign user import users.jsonl --dry-run        check a file of users and their hashes
+  countersign dialect show native                      see what a contract says
+  countersign doctor --security                        see what is weaker than it could be, and what that costs
+
+Every setting can be given in a file (--config), in the environment (COUNTERSIGN_<SECTION>__<KEY>) and some on the
+command line; later ones win. `countersign config` prints what is in force, and from where.
+
+Exit codes: 0 it went well, 1 it did not, 2 the command line or the configuration is wrong and nothing was done.";
+
+/// A sign-in server that speaks the contract your application has already.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    /// Configuration file [default: countersign.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of database and keys [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    #[command(
+        after_help = "Examples:\n  countersign serve\n  countersign serve --listen 0.0.0.0:8000 --data /var/lib/countersign\n\n\
+        SIGTERM or Ctrl-C stops it gently: requests in flight are finished. A second signal cuts them off."
+    )]
+    Serve {
+        /// Address and port [default: 127.0.0.1:8000]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Write a commented configuration file and the secrets, readable by you alone
+    Init(init::InitArgs),
+    /// Print every setting in force and where it comes from
+    Config {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add, list, show, change, switch off, delete, import and export users
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// List, show, check and test dialects
+    #[command(subcommand)]
+    Dialect(dialect::DialectCommand),
+    /// List and rotate signing keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Look for what is wrong or weaker than it could be
+    Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  countersign completions bash > ~/.local/share/bash-completion/completions/countersign"
+    )]
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    Version {
+        /// Also what is built in: SQLite and the rest
+        #[arg(long)]
+        deps: bool,
+    },
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ended) => ended.tell(),
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Ended> {
+    let mut sources = Sources { config: cli.config, data: cli.data, ..Sources::default() }.with_environment();
+    match cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut script);
+            out(&String::from_utf8_lossy(&script));
+            Ok(())
+        }
+        Command::Version { deps } => {
+            version::run(deps);
+            Ok(())
+        }
+        Command::Init(args) => init::run(&args, &sources),
+        Command::Serve { listen } => {
+            sources.listen = listen;
+            serve::run(load(&sources)?)
+        }
+        Command::Config { json } => {
+            configuration::run(&load(&sources)?, json);
+            Ok(())
+        }
+        Command::User(command) => user::run(command, &load(&sources)?),
+        Command::Dialect(command) => run_dialect(command, &load(&sources)?),
+        Command::Key(command) => key::run(&command, &load(&sources)?),
+        Command::Doctor(args) => doctor::run(&args, &load(&sources)?),
+    }
+}
+
+fn load(sources: &Sources) -> Result<Config, Ended> {
+    Config::load(sources).map_err(|faults| Ended::wrong(faults.iter().map(ToString::to_string)))
+}
+
+fn run_dialect(command: dialect::DialectCommand, config: &Config) -> Result<(), Ended> {
+    let update = crate::config::asks_for_update();
+    let text = terminal::block_on(dialect::run(command, config, update))?
+        .map_err(|(messages, code)| Ended { code, messages })?;
+    out(&text);
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! How does the server start, what does it say, and how does it stop?
+
+use super::terminal::{Ended, err, out};
+use crate::config::Config;
+use crate::telemetry::{self, Format, Log};
+use crate::{App, serve};
+use engine::{Chance, Clock};
+use std::fmt::Write as _;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Starts, serves until a signal, stops.
+pub fn run(config: Config) -> Result<(), Ended> {
+    let format = Format::choose(&config.log.format);
+    let log = Log::new(format, config.log.requests, Clock::System, Box::new(std::io::stderr()));
+    telemetry::install(&log, &config.log.level);
+    lift_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Ended::failed(format!("no runtime: {error}")))?;
+    let ended = runtime.block_on(run_server(config, &log));
+    // A second signal does not wait for what is still running.
+    runtime.shutdown_background();
+    log.flush();
+    ended
+}
+
+async fn run_server(config: Config, log: &Arc<Log>) -> Result<(), Ended> {
+    let first = !config.database().exists();
+    let app = App::open(config, Clock::System, Chance::System).map_err(|faults| Ended::wrong(faults.0))?;
+    let app = app.with_log(Arc::clone(log));
+    let listen = app.config().listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Ended::failed(format!(
+            "can not listen on {listen}: {error}; choose another with --listen ADDRESS:PORT"
+        ))
+    })?;
+    let address = listener.local_addr().map_err(Ended::failed)?;
+    out(&banner(&app, &address.to_string(), first));
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
+    note_weakenings(&app);
+    let (mut stop, mut cut) = (Signals::new()?, Signals::new()?);
+    let serving = serve(listener, app, async move { stop.next().await });
+    let cutting = async move {
+        cut.next().await;
+        cut.next().await;
+    };
+    tokio::select! {
+        served = serving => {
+            tracing::info!("stopped");
+            served.map_err(Ended::failed)
+        }
+        () = cutting => {
+            tracing::warn!("a second signal: requests in flight were cut off");
+            Err(Ended::failed("stopped by a second signal"))
+        }
+    }
+}
+
+/// SIGTERM and SIGINT, one like the other.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Ended> {
+        let on = |kind| signal(kind).map_err(|error| Ended::failed(format!("no signals: {error}")));
+        Ok(Signals { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? })
+    }
+
+    fn next(&mut self) -> impl Future<Output = ()> + '_ {
+        async move {
+            tokio::select! {
+                _ = self.term.recv() => {}
+                _ = self.int.recv() => {}
+            }
+        }
+    }
+}
+
+/// Connections need descriptors; the soft limit is often far below what the system allows.
+fn lift_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        err(&format!("the limit of open files stays at {:?} ({error})", limit.current));
+    }
+}
+
+/// Every weaker behaviour is told at each start, by name (SEC-113).
+fn note_weakenings(app: &App) {
+    for mount in app.spoken().speaker.mounts() {
+        let names: Vec<&str> = mount.contract.weakenings.iter().map(|weakening| weakening.name()).collect();
+        if !names.is_empty() {
+            tracing::info!(
+                dialect = mount.dialect.name,
+                weaker = names.join(" "),
+                "this contract is weaker than the native one; `countersign doctor --security` tells what that costs"
+            );
+        }
+    }
+}
+
+/// What is mounted where.
+fn banner(app: &App, address: &str, first: bool) -> String {
+    let mut text = String::new();
+    let config = app.config();
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Writing to a String can not fail.
+    let _ = writeln!(text, "Countersign {} at {url}", env!("CARGO_PKG_VERSION"));
+    if first {
+        let _ = writeln!(text, "  made a database and secrets in {}", config.data.display());
+    }
+    for mount in app.spoken().speaker.mounts() {
+        let _ = write!(text, "\n{}", mount.dialect.name);
+        if !mount.host.is_empty() {
+            let _ = write!(text, " on {}", mount.host);
+        }
+        text.push('\n');
+        for route in &mount.dialect.routes {
+            let path = format!("{}{}", mount.prefix, route.path.text);
+            let _ = writeln!(text, "  {:<7} {path:<40} {}", route.method.as_str(), route.verb.name());
+        }
+    }
+    text.push_str("\nalso\n");
+    for (path, what) in [
+        ("/health/live", "the process lives"),
+        ("/health/ready", "requests can be sent here"),
+        ("/.well-known/jwks.json", "public keys"),
+        ("/media/avatars/{name}", "pictures of users"),
+    ] {
+        let _ = writeln!(text, "  {:<7} {path:<40} {what}", "GET");
+    }
+    text.push('\n');
+    text
+}

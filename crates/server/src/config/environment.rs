@@ -1,0 +1,56 @@
+//! What does the environment say?
+
+use super::file::unknown;
+use super::settings::{self, SETTINGS};
+use super::{ConfigFault, Origin, Values, nearest};
+
+/// Every variable of ours begins so.
+const PREFIX: &str = "COUNTERSIGN_";
+
+/// The variables of this process that are meant for us. What is not Unicode is told as a fault later.
+pub(super) fn of_process() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Lays the variables over the values of the file. An empty variable counts as not set.
+///
+/// Refused: what has the form of a setting (`COUNTERSIGN_<SECTION>__<KEY>`) or nearly its name, and is none.
+pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: &mut Vec<ConfigFault>) {
+    for (name, text) in variables {
+        if name == "COUNTERSIGN_CONFIG" || text.is_empty() {
+            continue;
+        }
+        let place = || format!("environment {name}");
+        match SETTINGS.iter().find(|setting| settings::variable(setting.name) == *name) {
+            Some(setting) => match setting.kind.read_text(text) {
+                Ok(value) => drop(values.insert(setting.name, (value, Origin::Environment(name.clone())))),
+                Err(message) => faults.push(ConfigFault { place: place(), message }),
+            },
+            None => {
+                let known: Vec<String> =
+                    SETTINGS.iter().map(|setting| settings::variable(setting.name)).collect();
+                let near = nearest(name, known.iter().map(String::as_str).chain(["COUNTERSIGN_CONFIG"]));
+                let close = near.filter(|near| near.len().abs_diff(name.len()) <= 2);
+                if name.starts_with("COUNTERSIGN_MOUNT") {
+                    let message = "mounts are written in the configuration file only".to_owned();
+                    faults.push(ConfigFault { place: place(), message });
+                } else if name.contains("__") || close.is_some() {
+                    faults.push(ConfigFault { place: place(), message: unknown(name, near) });
+                }
+            }
+        }
+    }
+}
+
+/// Whether a replay of transcripts is to rewrite their expected side (`UPDATE=1`).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the configuration is the one place that reads the environment"
+)]
+pub fn asks_for_update() -> bool {
+    std::env::var("UPDATE").is_ok_and(|value| value == "1")
+}

@@ -1,0 +1,148 @@
+//! What does one `[[mount]]` say?
+
+use super::did_you_mean;
+use super::file::Page;
+use super::kinds::{Kind, Value};
+use super::nearest;
+use super::settings::MOUNT_WORDS;
+use domain::time::Moment;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One dialect in its place, as configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountConfig {
+    /// Name of the dialect.
+    pub dialect: String,
+    /// Before every path: empty or `/prefix`.
+    pub prefix: String,
+    /// Only for this host; empty = any.
+    pub host: String,
+    /// The shared secret in place of a generated one.
+    pub secret_file: Option<PathBuf>,
+    /// Whether that secret may be shorter than 32 bytes.
+    pub allow_short_secret: bool,
+    /// Until when tokens of the application itself are accepted.
+    pub accept_until: Option<Moment>,
+    /// Pages that may call from a browser.
+    pub allowed_origins: Vec<String>,
+    /// Whether they may send cookies.
+    pub allow_credentials: bool,
+    /// In the configuration file, from 1; zero = nowhere.
+    pub line: usize,
+}
+
+impl MountConfig {
+    /// A mount of nothing but the dialect.
+    pub fn plain(dialect: &str) -> MountConfig {
+        MountConfig { dialect: dialect.to_owned(), ..MountConfig::default() }
+    }
+
+    /// File and line, for faults.
+    pub fn place(&self, file: Option<&Path>) -> String {
+        match file {
+            Some(file) if self.line > 0 => format!("{}:{}", file.display(), self.line),
+            Some(_) | None => format!("mount {}", self.dialect),
+        }
+    }
+}
+
+/// Reads one mount; None when something in it is wrong.
+pub(super) fn read(table: &DeTable<'_>, span: &Range<usize>, page: &mut Page<'_>) -> Option<MountConfig> {
+    let mut mount = MountConfig { line: page.line(span.start), ..MountConfig::default() };
+    let mut sound = true;
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        if let Err(message) = read_word(name, value, page, &mut mount) {
+            page.fault(&value.span(), message);
+            sound = false;
+        }
+    }
+    if mount.dialect.is_empty() && !table.contains_key("dialect") {
+        page.fault(span, "a mount needs `dialect = \"…\"`");
+        sound = false;
+    }
+    sound.then_some(mount)
+}
+
+fn read_word(
+    name: &str,
+    value: &Spanned<DeValue<'_>>,
+    page: &Page<'_>,
+    mount: &mut MountConfig,
+) -> Result<(), String> {
+    let value = value.get_ref();
+    match name {
+        "dialect" => mount.dialect = text(name, value)?.to_owned(),
+        "prefix" => mount.prefix = prefix(text(name, value)?)?,
+        "host" => mount.host = host(text(name, value)?)?,
+        "secret_file" => {
+            let path = Some(text(name, value)?).filter(|path| !path.is_empty());
+            mount.secret_file = Some(page.relative(path.ok_or("secret_file is empty")?).into());
+        }
+        "allow_short_secret" => mount.allow_short_secret = switch(name, value)?,
+        "accept_until" => mount.accept_until = Some(moment(value)?),
+        "allowed_origins" => {
+            let read = Kind::Origins.read_toml(value).map_err(|fault| format!("{name}: {fault}"))?;
+            if let Value::List(list) = read {
+                mount.allowed_origins = list;
+            }
+        }
+        "allow_credentials" => mount.allow_credentials = switch(name, value)?,
+        _ => {
+            let hint = nearest(name, MOUNT_WORDS.iter().map(|(word, _)| *word))
+                .map_or_else(String::new, did_you_mean);
+            return Err(format!("a mount has no {name:?}{hint}"));
+        }
+    }
+    Ok(())
+}
+
+fn text<'v>(name: &str, value: &'v DeValue<'_>) -> Result<&'v str, String> {
+    value
+        .as_str()
+        .ok_or_else(|| format!("{name}: this is of the type {}, a text is needed", value.type_str()))
+}
+
+fn switch(name: &str, value: &DeValue<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("{name}: write true or false"))
+}
+
+/// RFC 3339, as a text or as TOML's own date and time.
+fn moment(value: &DeValue<'_>) -> Result<Moment, String> {
+    let written = match value.as_datetime() {
+        Some(datetime) => datetime.to_string(),
+        None => value.as_str().unwrap_or_default().to_owned(),
+    };
+    Moment::parse_rfc3339(&written).ok_or_else(|| {
+        "accept_until: write a date and time with its offset, like 2027-01-31T00:00:00Z".to_owned()
+    })
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
+    let inner = text.strip_suffix('/').unwrap_or(text);
+    if inner.is_empty() {
+        return Ok(String::new());
+    }
+    let sound = inner.starts_with('/')
+        && inner.len() <= 256
+        && inner.bytes().all(plain)
+        && inner[1..].split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+    if sound {
+        Ok(inner.to_owned())
+    } else {
+        Err(format!("prefix: {text:?} is not a path like \"/accounts\""))
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if text.len() <= 253 && text.bytes().all(plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("host: {text:?} is not a host name like \"accounts.example.com\", without a port"))
+    }
+}

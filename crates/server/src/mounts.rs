@@ -1,0 +1,136 @@
+//! Which dialects are there, and which of them are mounted where?
+
+use crate::config::{Config, MountConfig};
+use crate::http::speak::Mount;
+use crate::keys::{KeyFaults, Keys};
+use dialect::{Dialect, FileFault};
+use domain::contract::Weakening;
+use domain::time::Moment;
+use engine::Chance;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The dialects in the binary: name and file.
+pub static BUILT_IN: [(&str, &str); 5] = [
+    ("native", include_str!("../../../dialects/native/dialect.toml")),
+    ("password-generator", include_str!("../../../dialects/password-generator/dialect.toml")),
+    ("uk-travel", include_str!("../../../dialects/uk-travel/dialect.toml")),
+    ("auths-v1", include_str!("../../../dialects/auths-v1/dialect.toml")),
+    ("nest-passport", include_str!("../../../dialects/nest-passport/dialect.toml")),
+];
+
+/// The largest dialect file that is read, in bytes.
+const MAX_DIALECT: u64 = dialect::file::MAX_FILE_BYTES as u64 + 1;
+
+/// The names of all dialects that can be mounted: built in, and folders under `folder`.
+pub fn dialect_names(folder: Option<&Path>) -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.path().join("dialect.toml").is_file() {
+            names.extend(entry.file_name().into_string().ok().filter(|name| !names.contains(name)));
+        }
+    }
+    names
+}
+
+/// Loads a dialect by name; a folder of the user's own wins over a built-in one. Refused: every fault, with file and line.
+pub fn load_dialect(name: &str, folder: Option<&Path>) -> Result<Dialect, Vec<String>> {
+    let own = folder.map(|folder| folder.join(name).join("dialect.toml")).filter(|path| path.is_file());
+    let (place, text) = match own {
+        Some(path) => (path.clone(), read_file(&path).map_err(|fault| vec![fault])?),
+        None => match BUILT_IN.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => (PathBuf::from(format!("dialects/{name}/dialect.toml")), (*text).to_owned()),
+            None => return Err(vec![format!("there is no dialect {name:?}")]),
+        },
+    };
+    let told = |fault: &FileFault| format!("{}:{}: {}", place.display(), fault.line, fault.message);
+    let dialect = Dialect::parse(&text).map_err(|faults| faults.iter().map(told).collect::<Vec<_>>())?;
+    if dialect.name == name {
+        Ok(dialect)
+    } else {
+        let message = "the name in the file and the name of its folder differ";
+        Err(vec![format!("{}:1: {message}: {:?} and {name:?}", place.display(), dialect.name)])
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let told = |error: std::io::Error| format!("{}: the file can not be read ({error})", path.display());
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(told)?.take(MAX_DIALECT).read_to_string(&mut text).map_err(told)?;
+    Ok(text)
+}
+
+/// The mounts of the configuration; without any, every built-in dialect.
+pub fn wanted(config: &Config) -> Vec<MountConfig> {
+    if config.mounts.is_empty() {
+        return BUILT_IN.iter().map(|(name, _)| MountConfig::plain(name)).collect();
+    }
+    config.mounts.clone()
+}
+
+/// A dialect that was loaded, with what the configuration says about its place.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// As configured.
+    pub settings: MountConfig,
+    /// The dialect.
+    pub dialect: Arc<Dialect>,
+}
+
+/// Loads all dialects that are to be mounted. Refused: everything that is wrong with any of them.
+pub fn load(config: &Config) -> Result<Vec<Loaded>, Vec<String>> {
+    let (mut loaded, mut faults) = (Vec::new(), Vec::new());
+    for settings in wanted(config) {
+        match load_dialect(&settings.dialect, config.dialects.as_deref()) {
+            Ok(dialect) => loaded.push(Loaded { settings, dialect: Arc::new(dialect) }),
+            Err(found) => faults.extend(found),
+        }
+    }
+    faults.dedup();
+    if faults.is_empty() { Ok(loaded) } else { Err(faults) }
+}
+
+/// Gives every dialect its keys. Keys that are missing are made. Refused: keys that can not be used.
+pub fn equip(
+    config: &Config,
+    loaded: &[Loaded],
+    chance: &Chance,
+    now: Moment,
+) -> Result<Vec<Mount>, Vec<String>> {
+    let keys = Keys::of(config);
+    let (mut mounts, mut faults) = (Vec::new(), Vec::new());
+    for one in loaded {
+        match mount(config, &keys, one, chance, now) {
+            Ok(mount) => mounts.push(mount),
+            Err(fault) => faults.push(fault.to_string()),
+        }
+    }
+    if faults.is_empty() { Ok(mounts) } else { Err(faults) }
+}
+
+fn mount(
+    config: &Config,
+    keys: &Keys,
+    one: &Loaded,
+    chance: &Chance,
+    now: Moment,
+) -> Result<Mount, KeyFaults> {
+    let settings = &one.settings;
+    let mut contract = one.dialect.contract.clone();
+    contract.accept_until = settings.accept_until;
+    if settings.allow_short_secret && !contract.weakenings.contains(&Weakening::ShortSecret) {
+        contract.weakenings.push(Weakening::ShortSecret);
+    }
+    let set = keys.of_mount(&contract, settings, chance, now)?;
+    contract.issuer = config.base_url();
+    Ok(Mount {
+        dialect: Arc::clone(&one.dialect),
+        prefix: settings.prefix.clone(),
+        host: settings.host.clone(),
+        contract,
+        keys: Arc::new(set),
+        allowed_origins: settings.allowed_origins.clone(),
+    })
+}
