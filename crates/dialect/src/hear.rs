@@ -1,5 +1,7 @@
 //! How does an HTTP request become a command?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a place that holds no credential is passed over")]
+
 use crate::body::{self, Body, ContentType};
 use crate::compiled::{Dialect, OtherJson};
 use crate::route::{Route, UnknownFields};
@@ -116,7 +118,7 @@ impl Dialect {
     fn bearer(&self, ask: Ask<'_>) -> Bearer {
         for place in &self.credential.places {
             let found = match place {
-                Place::Header(name, _) => self.from_header(ask.headers, name),
+                Place::Header(name, _) => self.header_bearer(ask.headers, name),
                 Place::Cookie(name) if is_same_site(ask) => cookie(ask.headers, name)
                     .map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
                 _ => Bearer::Absent,
@@ -128,7 +130,7 @@ impl Dialect {
         Bearer::Absent
     }
 
-    fn from_header(&self, headers: &HeaderMap, name: &str) -> Bearer {
+    fn header_bearer(&self, headers: &HeaderMap, name: &str) -> Bearer {
         let mut values = headers.get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return if headers.contains_key(name) { Bearer::Malformed } else { Bearer::Absent };

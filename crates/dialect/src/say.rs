@@ -1,5 +1,7 @@
 //! How does an outcome or a refusal become an HTTP response?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "few refusals hold details")]
+
 use crate::compiled::Dialect;
 use crate::route::Route;
 use crate::said::{Said, SaidBody};

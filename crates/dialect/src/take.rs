@@ -1,5 +1,7 @@
 //! Where does an input stand in a request, and what may it be?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what fits no line of the table does not fit")]
+
 use crate::body::{Body, File};
 use crate::file::{Section, Word, unknown_word};
 use crate::template::compile_text;

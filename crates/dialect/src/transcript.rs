@@ -2,6 +2,8 @@
 //!
 //! The format is described in `docs/transcripts.md`. This module does no I/O: who replays sends the requests.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "only texts are kept as they are")]
+
 use http::{HeaderMap, Response};
 use serde_json::Value;
 use std::collections::BTreeMap;

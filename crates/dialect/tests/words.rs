@@ -293,10 +293,47 @@ fn closed_lists_are_the_same_in_schema_and_compiler() {
     }
 }
 
+fn documentation() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dialects.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A part of the worked example in the documentation.
+fn example(name: &str) -> String {
+    let docs = documentation();
+    let (_, rest) = docs.split_once(&format!("<!-- example: {name} -->\n```")).unwrap();
+    rest.split_once('\n').unwrap().1.split_once("\n```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_worked_example_of_the_documentation_holds() {
+    let dialect = Dialect::parse(&example("dialect.toml")).unwrap();
+    let place = Place { dialect: Arc::new(dialect), prefix: String::new(), host: String::new() };
+    let board = Switchboard::new(vec![place]).unwrap();
+    let transcript = countersign_dialect::transcript::Transcript::parse(&example("session.http")).unwrap();
+    let kept = Kept::from([("token".to_owned(), "T".to_owned())]);
+    let mut told = 0;
+    for exchange in transcript.exchanges() {
+        let ready = exchange.ready(&kept).unwrap();
+        let headers: String = ready.headers.iter().map(|(name, value)| format!("\n{name}: {value}")).collect();
+        let body = String::from_utf8(ready.body).unwrap();
+        let ask = format!("{} {}{headers}\n\n{body}", ready.method, ready.target);
+        let unsure = exchange.title.contains("one answer");
+        let answer = if unsure { "refused unknown_user" } else { "full" };
+        let (_, said) = exchanged(&board, &ask, &Answer::parse(answer));
+        let expected = exchange.expected.strip_prefix("--- ").unwrap();
+        assert_eq!(said.lines().next(), expected.lines().next(), "{}", exchange.title);
+        if !expected.starts_with("200") {
+            assert_eq!(said, expected, "{}", exchange.title);
+            told += 1;
+        }
+    }
+    assert_eq!(told, 3);
+}
+
 #[test]
 fn the_documentation_names_every_word() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dialects.md");
-    let docs = std::fs::read_to_string(path).unwrap();
+    let docs = documentation();
     let mut missing = Vec::new();
     let mut need = |word: &str| {
         if !docs.contains(&format!("`{word}`")) {
@@ -314,7 +351,16 @@ fn the_documentation_names_every_word() {
     slot_names().iter().for_each(|slot| need(&format!("{{{slot}}}")));
     for name in walk::everything(&countersign_dialect::schema::schema()) {
         let word = name.split_once(" = ").map_or(name.as_str(), |(_, word)| word);
-        need(word.rsplit('.').next().unwrap_or(word));
+        let key = word.rsplit('.').next().unwrap_or(word);
+        if !["attribute", "ignored", "*"].contains(&key) {
+            need(key);
+        }
+    }
+    for code in REFUSAL_CODES {
+        let status = format!("| {}", countersign_dialect::default_status(code));
+        let row = docs.lines().find(|line| line.starts_with(&format!("| `{code}` |"))).unwrap();
+        let next = Refusal::said_as(code).unwrap_or("default");
+        assert!(row.contains(&status) && row.ends_with(&format!("| `{next}` |")), "{row}");
     }
     missing.dedup();
     assert!(missing.is_empty(), "docs/dialects.md does not name {missing:?}");

@@ -3,6 +3,7 @@
 use crate::config::{Config, Limits, Timeouts};
 use crate::http::speak::Speaker;
 use crate::keys::Keys;
+use crate::lock::DataLock;
 use crate::mounts::{self, Loaded};
 use crate::telemetry::Log;
 use bytes::Bytes;
@@ -32,6 +33,7 @@ struct Inner {
     clock: Clock,
     chance: Chance,
     draining: AtomicBool,
+    _lock: DataLock,
     log: Option<Arc<Log>>,
     request_seed: [u8; 8],
     requests: AtomicU64,
@@ -62,6 +64,7 @@ impl App {
         });
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
         let (Ok(ticket_secret), true) = (tickets, faults.is_empty()) else { return Err(OpenFaults(faults)) };
+        let lock = DataLock::take(&config.data).map_err(|fault| OpenFaults(vec![fault]))?;
         let settings = Settings {
             place: Place::File(config.database()),
             ticket_secret,
@@ -82,6 +85,7 @@ impl App {
             clock,
             chance,
             draining: AtomicBool::new(false),
+            _lock: lock,
             log: None,
             request_seed,
             requests: AtomicU64::new(0),

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod keys;
+mod lock;
 pub mod mounts;
 pub mod replay;
 pub mod telemetry;

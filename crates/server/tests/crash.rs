@@ -4,7 +4,11 @@
 //! database and asked about everything that was answered before. `COUNTERSIGN_CRASH_ROUNDS` sets the rounds,
 //! `COUNTERSIGN_CRASH_SEED` repeats the choices of an earlier run (not the interleaving of its threads).
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is the answer of a test, and its figures are for people"
+)]
 
 #[path = "interop/binary.rs"]
 mod binary;
@@ -72,7 +76,7 @@ fn nothing_acknowledged_is_lost_and_nothing_half_done_when_the_server_is_killed(
         );
     }
     every(&mut clients, |client, native| client.question_archive(native), Native(server.address));
-    server.kill();
+    drop(server);
     expect_in_export(&home, &clients);
     println!("{} acknowledged operations in {rounds} rounds, none lost", acknowledged(&clients));
 }
@@ -86,7 +90,7 @@ fn work_and_kill(server: Server, clients: &mut [Client], alive: Duration) {
             clients.iter_mut().map(|client| scope.spawn(move || client.work(native, killed))).collect();
         std::thread::sleep(alive);
         killed.store(true, Ordering::SeqCst);
-        server.kill();
+        drop(server);
         working.into_iter().filter_map(|thread| thread.join().unwrap().err()).collect()
     });
     assert!(faults.is_empty(), "before the kill:\n{}", faults.join("\n"));

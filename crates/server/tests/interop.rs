@@ -3,7 +3,11 @@
 //! Each test runs a real Django or NestJS application and the real server, as two processes that share a secret.
 //! `scripts/setup-tests.sh` installs what the applications run on; without it the tests fail.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is the answer of a test, and its figures are for people"
+)]
 
 #[path = "interop/application.rs"]
 mod application;

@@ -77,7 +77,7 @@ impl Drop for Home {
     }
 }
 
-/// A running server. It is killed when the value goes.
+/// A running server. When the value goes, it is killed as by `kill -9`, and is gone.
 pub struct Server {
     child: Child,
     /// Where it listens.
@@ -119,12 +119,6 @@ impl Server {
             assert!(started.elapsed() < START_LIMIT, "the server is not ready after {START_LIMIT:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
-    }
-
-    /// `kill -9`, then waits until the process is gone.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 
