@@ -160,11 +160,20 @@ fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
     if !route.cases.is_empty() && route.verb != Verb::CheckEmail {
         fault(root, route, "`case` goes with check_email only".to_owned());
     }
-    let refusals = route.refuse.values().chain(dialect.refuse.values());
-    for slot in refusals.flat_map(Said::slots) {
-        if is_personal(slot) {
-            fault(root, route, format!("a refusal can not say {}", slot_text(slot)));
+}
+
+/// Why a refusal can not say a slot.
+pub fn not_in_refusal(slot: &Slot) -> Option<&'static str> {
+    if is_personal(slot) {
+        return Some("a refusal tells nothing of a user or a token");
+    }
+    match slot {
+        Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
+        Slot::Ended | Slot::Exists | Slot::AskedEmail | Slot::Claims => Some("it belongs to a yes"),
+        Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
+            Some("it belongs into messages")
         }
+        _ => None,
     }
 }
 

@@ -4,7 +4,8 @@ use crate::body::Media;
 use crate::file::{Section, Word, unknown_word};
 use crate::said::{Said, SaidHeader, compile_headers, compile_refusals, compile_said};
 use crate::take::{self, Place, Take};
-use crate::template::{Scope, compile_text};
+use crate::template::Scope;
+use crate::wording::message;
 use domain::command::Verb;
 use domain::input::Input;
 use domain::shape::{Form, Slot, TextPart};
@@ -274,7 +275,7 @@ fn compile_need(section: Section<'_>, date: &Form) -> Need {
         section.fault("`need` needs `any = [\"email\", \"username\"]`");
     }
     let message =
-        section.word("message").map(|word| compile_text(word.text, word.span.start, date, section.faults()));
+        section.word("message").map(|word| message(&word, date, section.faults()));
     let phase = section.number("phase", 1..=9).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
     section.done();
     Need { any, message, phase }

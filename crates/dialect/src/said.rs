@@ -1,7 +1,7 @@
 //! How is an answer written down in a dialect file?
 
 use crate::file::{Section, Word, unknown_word};
-use crate::template::{Scope, compile, compile_text, parse_json};
+use crate::template::{Scope, compile, compile_text, parse_json, slot_text};
 use domain::shape::{Facts, Form, Shape, Slot, TextPart, text, text_slots};
 use http::{HeaderName, HeaderValue};
 
@@ -213,7 +213,13 @@ pub fn compile_refusals(
         } else if let Some(entry) =
             Section::of(value, &format!("{}.{}", section.name(), key.text), section.faults())
         {
-            refusals.insert(key.text.to_owned(), compile_said(&entry, scope));
+            let said = compile_said(&entry, scope);
+            for slot in said.slots() {
+                if let Some(why) = crate::check::not_in_refusal(slot) {
+                    entry.fault(format!("`{}` can not say {}: {why}", entry.name(), slot_text(slot)));
+                }
+            }
+            refusals.insert(key.text.to_owned(), said);
             entry.done();
         }
     }

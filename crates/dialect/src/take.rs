@@ -4,7 +4,7 @@
 
 use crate::body::{Body, File};
 use crate::file::{Section, Word, unknown_word};
-use crate::template::compile_text;
+use crate::wording::message;
 use domain::identifier::EmailKey;
 use domain::input::{Flaw, Input, Rule};
 use domain::shape::{Form, TextPart};
@@ -505,9 +505,31 @@ pub fn compile(name: &Word<'_>, section: Section<'_>, date: &Form) -> Option<Tak
         made: section.section("default").map(made),
         places,
     };
+    check_kind(&take, &section);
     section.not_built(&["encoding", "value"]);
     section.done();
     Some(take)
+}
+
+/// Rules on text go with texts, bounds with numbers.
+fn check_kind(take: &Take, section: &Section<'_>) {
+    let is_text = matches!(take.kind, Kind::Text | Kind::TextOrNumber | Kind::Any);
+    let is_number = matches!(take.kind, Kind::Integer | Kind::Number | Kind::Any);
+    for check in &take.checks {
+        let (rule, fits) = match check {
+            Check::MinLength(_) => ("min_length", is_text),
+            Check::MaxLength(_) => ("max_length", is_text),
+            Check::Pattern(_) => ("pattern", is_text),
+            Check::Email => ("format", is_text),
+            Check::OneOf(_) => ("one_of", is_text),
+            Check::Equals(_) => ("equals", is_text),
+            Check::Min(_) => ("min", is_number),
+            Check::Max(_) => ("max", is_number),
+        };
+        if !fits {
+            section.fault(format!("`{rule}` does not go with the `type` of `{}`", section.name()));
+        }
+    }
 }
 
 const KINDS: &[(&str, Kind)] = &[
@@ -618,7 +640,7 @@ pub fn messages(section: Option<Section<'_>>, date: &Form) -> BTreeMap<Rule, Vec
     let mut messages = BTreeMap::new();
     for (rule, word) in rule_words(section.as_ref()) {
         if let Some(section) = &section {
-            messages.insert(rule, compile_text(word.text, word.span.start, date, section.faults()));
+            messages.insert(rule, message(&word, date, section.faults()));
         }
     }
     messages

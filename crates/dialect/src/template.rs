@@ -369,7 +369,7 @@ pub fn parse_slot(inner: &str, date: &Form) -> Result<SlotUse, String> {
                         serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
                     );
                 }
-                None => form = parse_form(other)?,
+                None => form = form_for(&slot, name, other)?,
             },
         }
     }
@@ -377,6 +377,19 @@ pub fn parse_slot(inner: &str, date: &Form) -> Result<SlotUse, String> {
         form = Form::Seconds;
     }
     Ok(SlotUse { slot, form, absent })
+}
+
+/// A form that goes with the slot.
+fn form_for(slot: &Slot, name: &str, word: &str) -> Result<Form, String> {
+    let form = parse_form(word)?;
+    let of_moments = matches!(form, Form::Iso(..) | Form::Seconds | Form::Millis | Form::Pattern(_));
+    if matches!(slot, Slot::Issued | Slot::Expires) && form != Form::Seconds {
+        return Err(format!("`{name}` is always seconds (RFC 7519)"));
+    }
+    if of_moments && !is_moment(slot) && !matches!(slot, Slot::Issued | Slot::Expires) {
+        return Err(format!("`{word}` is a form of moments, and `{name}` is none"));
+    }
+    Ok(form)
 }
 
 /// Reads the name of a form: `text`, `lower`, `seconds`, `millis`, `iso`, `iso:DIGITS`, `iso:DIGITS:OFFSET`, `date:PATTERN`.

@@ -1,11 +1,11 @@
 //! How are flaws worded, and in which shape are they listed?
 
-use crate::file::Section;
+use crate::file::{Faults, Section, Word};
 use crate::route::Route;
 use crate::take::{Take, messages};
-use crate::template::{Scope, compile, parse_json};
+use crate::template::{Scope, compile, compile_text, parse_json, slot_text};
 use domain::input::{Flaw, Input, Rule};
-use domain::shape::{Facts, FlawFacts, Shape, TextPart, text};
+use domain::shape::{Facts, FlawFacts, Form, Shape, Slot, TextPart, text, text_slots};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -198,6 +198,23 @@ fn plain(flaw: &Flaw, label: &str) -> String {
     }
 }
 
+/// Compiles the wording of a flaw.
+pub fn message(word: &Word<'_>, date: &Form, faults: &Faults<'_>) -> Vec<TextPart> {
+    let parts = compile_text(word.text, word.span.start, date, faults);
+    check_slots(&text_slots(&parts), &[], word.span.start, faults);
+    parts
+}
+
+/// A flaw knows its field, its limit and what was got; an item knows its wording, too.
+fn check_slots(slots: &[&Slot], more: &[Slot], at: usize, faults: &Faults<'_>) {
+    for slot in slots {
+        let fits = matches!(slot, Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Rule);
+        if !fits && !more.contains(slot) {
+            faults.at(at, format!("the wording of a flaw can not say {}", slot_text(slot)));
+        }
+    }
+}
+
 /// Compiles `[flaws]` and `[messages]`. In `[messages]`, a key is a rule (a text) or an input (a table of rules).
 pub fn compile_wording(root: &Section<'_>, scope: Scope<'_>) -> Wording {
     let (shape, collect) = compile_shape(root.section("flaws"), scope);
@@ -225,7 +242,9 @@ fn compile_shape(section: Option<Section<'_>>, scope: Scope<'_>) -> (FlawShape, 
     );
     let item = section.word("item").and_then(|word| {
         let value = parse_json(&word, section.faults())?;
-        Some(compile(&value, word.span.start, scope, section.faults()))
+        let shape = compile(&value, word.span.start, scope, section.faults());
+        check_slots(&shape.slots(), &[Slot::Message, Slot::Place], word.span.start, section.faults());
+        Some(shape)
     });
     let names = [
         ("map_of_lists", 0_u8),

@@ -1,5 +1,8 @@
 //! Generated pages are current. `UPDATE=1` writes them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use countersign_server::config::settings::{MOUNT_WORDS, SETTINGS};
 use dialect::default_status;
 use domain::refusal::{REFUSAL_CODES, Refusal};
 use std::collections::BTreeMap;
@@ -75,4 +78,32 @@ fn the_page_of_refusals_is_current() {
         let _ = writeln!(text, "| `{code}` | {} | {instead} | {places} |", default_status(code));
     }
     check("docs/refusals.md", &text);
+}
+
+#[test]
+fn the_page_of_settings_is_current() {
+    let mut text = String::from(
+        "# Configuration\n\n\
+         <!-- generated: UPDATE=1 cargo test -p countersign-server --test pages -->\n\n\
+         One TOML file: `--config FILE`, else `COUNTERSIGN_CONFIG`, else `countersign.toml` in the current folder if it is\n\
+         there. Nothing is needed. `countersign init` writes a commented file, `countersign config` prints what is in force\n\
+         and where it comes from. Unknown keys and bad values are refused, all at once, each with its line; exit code 2.\n\n\
+         The environment wins over the file and the command line over both. The variable of a setting is in the last column.\n\n\
+         | setting | default | meaning | environment |\n|---|---|---|---|\n",
+    );
+    for setting in &SETTINGS {
+        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        let variable = setting.name.to_uppercase().replace('.', "__");
+        let _ = writeln!(text, "| `{}` | {default} | {} | `COUNTERSIGN_{variable}` |", setting.name, setting.about);
+    }
+    text.push_str(
+        "\n## Mounts\n\nWithout any `[[mount]]`, every built-in dialect is mounted. With one or more, only those are.\n\n\
+         ```toml\n[[mount]]\ndialect = \"password-generator\"\nprefix = \"\"\nhost = \"\"\n\
+         secret_file = \"/etc/countersign/app-secret\"\naccept_until = 2027-01-01T00:00:00Z\n```\n\n\
+         | word | meaning |\n|---|---|\n",
+    );
+    for (word, about) in MOUNT_WORDS {
+        let _ = writeln!(text, "| `{word}` | {about} |");
+    }
+    check("docs/configuration.md", &text);
 }

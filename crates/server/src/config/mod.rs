@@ -7,8 +7,6 @@ mod file;
 pub mod kinds;
 mod mount;
 pub mod settings;
-#[cfg(test)]
-mod tests;
 
 pub use environment::asks_for_update;
 pub use mount::MountConfig;
@@ -20,7 +18,7 @@ use kinds::Value;
 use settings::SETTINGS;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The file that is read when none is named and it is there.
@@ -187,16 +185,6 @@ impl Config {
         let file = path.map(|(path, _)| path).filter(|path| path.exists());
         let config = assemble(file, mounts, &values).map_err(|fault| vec![fault])?;
         config.check()?;
-        Ok(config)
-    }
-
-    /// The built-in values, for tests and tools that have no file.
-    pub fn defaults(data: &Path) -> Result<Config, Vec<ConfigFault>> {
-        let nowhere = data.join("there-is-no-configuration");
-        let environment = Vec::new();
-        let sources = Sources { config: None, listen: None, data: Some(data.to_owned()), environment };
-        let mut config = Config::load(&sources)?;
-        config.file = config.file.filter(|file| *file == nowhere);
         Ok(config)
     }
 
