@@ -122,11 +122,15 @@ fn add(fields: &mut Vec<(String, String)>, name: String, value: String) -> Resul
     if fields.len() >= FORM_FIELDS {
         return Err("too many fields".to_owned());
     }
-    if fields.iter().any(|(known, _)| *known == name) {
+    if has(fields, &name) {
         return Err("a field is given twice".to_owned());
     }
     fields.push((name, value));
     Ok(())
+}
+
+fn has(fields: &[(String, String)], name: &str) -> bool {
+    fields.iter().any(|(known, _)| known == name)
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -157,11 +161,14 @@ pub fn multipart(bytes: &Bytes, boundary: Option<&str>) -> Result<Body, String> 
         let (head, content) = split_part(bytes.slice(range))?;
         let name = parameter(&head, "name").ok_or("a part has no name")?;
         if parameter(&head, "filename").is_some() {
-            if files.iter().any(|(known, _)| *known == name) {
+            if files.iter().any(|(known, _)| *known == name) || has(&fields, &name) {
                 return Err("a field is given twice".to_owned());
             }
             files.push((name, File { bytes: content }));
         } else {
+            if files.iter().any(|(known, _)| *known == name) {
+                return Err("a field is given twice".to_owned());
+            }
             let text = std::str::from_utf8(&content).map_err(|_| "a field is not UTF-8".to_owned())?;
             add(&mut fields, name, text.to_owned())?;
         }

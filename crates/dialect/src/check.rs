@@ -6,10 +6,10 @@ use crate::compiled::{Dialect, LANGUAGE};
 use crate::file::Section;
 use crate::route::Route;
 use crate::said::Said;
+use crate::slot::slot_text;
 use crate::take::{Check, Place};
-use crate::template::slot_text;
 use domain::command::Verb;
-use domain::contract::{PasswordPolicy, RefreshForm, Rotation, Weakening};
+use domain::contract::{ClaimsPlan, Contract, PasswordPolicy, RefreshForm, Rotation, Weakening};
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
@@ -246,6 +246,13 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
     }
 }
 
+fn refresh_claims(contract: &Contract) -> Option<&ClaimsPlan> {
+    match contract.refresh.as_ref().map(|plan| &plan.form) {
+        Some(RefreshForm::Jwt { claims }) => Some(claims),
+        Some(RefreshForm::Opaque) | None => None,
+    }
+}
+
 /// Weaker behaviour must be named, and what is named must be there (SEC-113).
 fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
     let contract = &dialect.contract;
@@ -258,7 +265,8 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
                 .any(|route| route.verb == Verb::SignIn && route.refuse.contains_key(code))
     };
     let shows_ids = dialect.routes.iter().any(|route| route.give.slots().contains(&&Slot::UserId))
-        || contract.access.claims.shape.slots().contains(&&Slot::UserId);
+        || contract.access.claims.shape.slots().contains(&&Slot::UserId)
+        || refresh_claims(contract).is_some_and(|claims| claims.shape.slots().contains(&&Slot::UserId));
     let native = &PasswordPolicy::NATIVE;
     let facts = [
         (Weakening::TellsUnknownUser, says("unknown_user")),

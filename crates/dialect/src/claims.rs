@@ -1,7 +1,8 @@
 //! Which claims do this contract's tokens carry, and which of them must be read back?
 
 use crate::file::{Faults, Section};
-use crate::template::{Scope, compile, parse_json, parse_slot, slot_text};
+use crate::slot::{parse_slot, slot_text};
+use crate::template::{Scope, compile, parse_json};
 use domain::contract::{AccessPlan, ClaimsPlan, RefreshForm, RefreshPlan, Rotation, UserClaim};
 use domain::shape::{Form, Slot};
 use domain::token::{Algorithm, HeaderPlan};
@@ -96,11 +97,13 @@ fn claims(section: &Section<'_>, scope: Scope<'_>) -> Option<ClaimsPlan> {
     if user.is_none() {
         section.faults().at(at, "claims must name the user: \"{user.id}\", \"{user.uuid}\", \"{user.email}\" or \"{user.username}\"");
     }
+    let ids = section.choice("token_id", &[("required", false), ("optional", true)]);
     Some(ClaimsPlan {
         shape,
         expires: expires?,
         issued: path_of(&found, &[Slot::Issued]),
         token_id: path_of(&found, &[Slot::TokenId, Slot::TokenUuid]),
+        foreign_without_id: ids.unwrap_or(false),
         user: user?,
         fixed: fixed.collect(),
         issuer: path_of(&found, &[Slot::Issuer]),

@@ -1,6 +1,9 @@
 //! How is a TOML file read so that everything wrong with it is found at once, each with its line?
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "most kinds of TOML value are wrong in each place, and say so alike")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of TOML value are wrong in each place, and say so alike"
+)]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -49,6 +49,7 @@ impl Dialect {
         if self.http.checks_accept && !accepts(ask.headers, &self.http.content_type) {
             return Heard { route: first, bearer, command: Err(Refusal::NotAcceptable) };
         }
+        let routes = &self.fitting(routes, ask);
         let parts = match self.parts(routes, path, ask) {
             Ok(parts) => parts,
             Err(refusal) => return Heard { route: first, bearer, command: Err(refusal) },
@@ -67,20 +68,19 @@ impl Dialect {
         path: &[(String, String)],
         ask: Ask<'a>,
     ) -> Result<Parts<'a>, Refusal> {
-        let query = body::pairs(ask.query).map_err(Refusal::MalformedBody)?;
+        let asks_query =
+            routes.iter().any(|route| route.looks_into(|place| matches!(place, Place::Query(_))));
+        let query =
+            if asks_query { body::pairs(ask.query).map_err(Refusal::MalformedBody)? } else { Vec::new() };
         let body = self.body(routes, ask)?;
         Ok(Parts { body, query, headers: ask.headers, path: path.to_vec() })
     }
 
     fn body(&self, routes: &[&Route], ask: Ask<'_>) -> Result<Body, Refusal> {
-        let route = routes[0];
-        if ask.body.is_empty() || routes.iter().all(|route| route.takes.is_empty() && route.when.is_empty()) {
-            return Ok(Body::Absent);
-        }
-        let given = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let given = ContentType::parse(given);
-        let allowed = if route.media.is_empty() { &self.http.media } else { &route.media };
-        let media = body::Media::of(&given.media_type).filter(|media| allowed.contains(media));
+        let reader = routes.iter().find(|route| reads_body(route));
+        let Some(route) = reader.filter(|_| !ask.body.is_empty()) else { return Ok(Body::Absent) };
+        let given = content_type(ask);
+        let media = body::Media::of(&given.media_type).filter(|media| self.media(route).contains(media));
         let Some(media) = media else {
             return if self.http.other_media_is_empty {
                 Ok(Body::Absent)
@@ -98,6 +98,20 @@ impl Dialect {
                 body::multipart(ask.body, given.boundary.as_deref()).map_err(Refusal::MalformedBody)
             }
         }
+    }
+
+    fn media<'a>(&'a self, route: &'a Route) -> &'a [body::Media] {
+        if route.media.is_empty() { &self.http.media } else { &route.media }
+    }
+
+    /// The routes that can read a body of this kind; all of them where none can, so that the kind is refused.
+    fn fitting<'d>(&self, routes: &[&'d Route], ask: Ask<'_>) -> Vec<&'d Route> {
+        let media = body::Media::of(&content_type(ask).media_type).filter(|_| !ask.body.is_empty());
+        let fits = |route: &&Route| {
+            media.is_none_or(|media| !reads_body(route) || self.media(route).contains(&media))
+        };
+        let fitting: Vec<&Route> = routes.iter().copied().filter(fits).collect();
+        if fitting.iter().any(|route| reads_body(route)) { fitting } else { routes.to_vec() }
     }
 
     fn json_body(&self, bytes: &[u8]) -> Result<Body, Refusal> {
@@ -169,6 +183,15 @@ impl Dialect {
         }
         inputs.into_command(route)
     }
+}
+
+fn reads_body(route: &Route) -> bool {
+    route.looks_into(|place| matches!(place, Place::Body(_)))
+}
+
+fn content_type(ask: Ask<'_>) -> ContentType {
+    let given = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    ContentType::parse(given.unwrap_or(""))
 }
 
 /// Cookies travel by themselves: an unsafe request that a page of another site sent carries nobody's credential (SEC-73).

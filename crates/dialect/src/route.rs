@@ -173,6 +173,12 @@ impl Route {
         if files { (1 << 20) + (64 << 10) } else { 16 << 10 }
     }
 
+    /// Whether an input or a condition stands in such a place.
+    pub fn looks_into(&self, such: impl Fn(&Place) -> bool) -> bool {
+        let places = self.takes.iter().flat_map(|take| &take.places);
+        places.chain(self.when.iter().map(|when| &when.place)).any(such)
+    }
+
     /// Whether an answer gives tokens.
     pub fn gives_tokens(&self) -> bool {
         self.give.slots().iter().any(|slot| matches!(slot, Slot::Access | Slot::Refresh))
@@ -257,7 +263,7 @@ fn takes(section: &Section<'_>, date: &Form) -> Vec<Take> {
     for (key, value) in table.entries() {
         let name = format!("{}.{}", table.name(), key.text);
         if let Some(entry) = Section::of(value, &name, section.faults()) {
-            takes.extend(take::compile(&key, entry, date));
+            takes.extend(crate::input::compile(&key, entry, date));
         }
     }
     takes
@@ -274,8 +280,7 @@ fn compile_need(section: Section<'_>, date: &Form) -> Need {
     if any.is_empty() {
         section.fault("`need` needs `any = [\"email\", \"username\"]`");
     }
-    let message =
-        section.word("message").map(|word| message(&word, date, section.faults()));
+    let message = section.word("message").map(|word| message(&word, date, section.faults()));
     let phase = section.number("phase", 1..=9).and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
     section.done();
     Need { any, message, phase }

@@ -1,7 +1,8 @@
 //! How is an answer written down in a dialect file?
 
 use crate::file::{Section, Word, unknown_word};
-use crate::template::{Scope, compile, compile_text, parse_json, slot_text};
+use crate::slot::slot_text;
+use crate::template::{Scope, compile, compile_text, parse_json};
 use domain::shape::{Facts, Form, Shape, Slot, TextPart, text, text_slots};
 use http::{HeaderName, HeaderValue};
 

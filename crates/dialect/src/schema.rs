@@ -257,6 +257,8 @@ fn credential() -> Value {
 }
 
 fn tokens() -> Value {
+    let token_id = "Whether tokens that the application signed before the move must carry the id.";
+    let token_id = choice(token_id, &["required", "optional"]);
     let header = table(vec![
         ("typ", with(text("The typ of the JOSE header; empty = none."), "default", json!("JWT"))),
         ("first", choice("Which member stands first.", &["alg", "typ"])),
@@ -267,6 +269,7 @@ fn tokens() -> Value {
         ("algorithm", one_of("The key's algorithm.", &["HS256", "ES256", "RS256", "EdDSA"])),
         ("lifetime", time("Until it ends.")),
         ("claims", refer("json_template")),
+        ("token_id", token_id.clone()),
         ("header", header),
     ]);
     let refresh = table(vec![
@@ -279,6 +282,7 @@ fn tokens() -> Value {
             time("How long a predecessor gives the same successor; at most 60s, 10s where nothing is named."),
         ),
         ("claims", refer("json_template")),
+        ("token_id", token_id),
     ]);
     table(vec![
         ("leeway", time("By how much clocks may differ; at most 120s, none where nothing is named.")),
@@ -454,7 +458,7 @@ mod tests {
         let sources = [
             include_str!("compiled.rs"),
             include_str!("route.rs"),
-            include_str!("take.rs"),
+            include_str!("input.rs"),
             include_str!("said.rs"),
             include_str!("wording.rs"),
             include_str!("claims.rs"),

@@ -1,9 +1,11 @@
 //! How are flaws worded, and in which shape are they listed?
 
 use crate::file::{Faults, Section, Word};
+use crate::input::messages;
 use crate::route::Route;
-use crate::take::{Take, messages};
-use crate::template::{Scope, compile, compile_text, parse_json, slot_text};
+use crate::slot::slot_text;
+use crate::take::Take;
+use crate::template::{Scope, compile, compile_text, parse_json};
 use domain::input::{Flaw, Input, Rule};
 use domain::shape::{Facts, FlawFacts, Form, Shape, Slot, TextPart, text, text_slots};
 use serde_json::{Map, Value};

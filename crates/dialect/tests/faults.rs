@@ -4,6 +4,8 @@
 //! `=== faults` the exact list. Lines are those of the fragment; `file` stands for the file as a whole and `added` for what
 //! the preamble adds. `UPDATE=1 cargo test -p countersign-dialect --test faults` rewrites the lists.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 #[path = "words/page.rs"]
 mod page;
 #[path = "words/preamble.rs"]

@@ -14,6 +14,8 @@
 //! A page may hold several dialects and several requests each. `UPDATE=1 cargo test -p countersign-dialect --test words` rewrites the expected
 //! sections; `heard` and `said` are put after every request that has neither.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 #[path = "words/canned.rs"]
 mod canned;
 #[path = "words/page.rs"]
@@ -315,7 +317,8 @@ fn the_worked_example_of_the_documentation_holds() {
     let mut told = 0;
     for exchange in transcript.exchanges() {
         let ready = exchange.ready(&kept).unwrap();
-        let headers: String = ready.headers.iter().map(|(name, value)| format!("\n{name}: {value}")).collect();
+        let headers: String =
+            ready.headers.iter().map(|(name, value)| format!("\n{name}: {value}")).collect();
         let body = String::from_utf8(ready.body).unwrap();
         let ask = format!("{} {}{headers}\n\n{body}", ready.method, ready.target);
         let unsure = exchange.title.contains("one answer");

@@ -93,6 +93,8 @@ pub struct ClaimsPlan {
     pub issued: Option<Vec<String>>,
     /// Path of the claim that holds our ticket, as 32 hex digits or as UUID text.
     pub token_id: Option<Vec<String>>,
+    /// Whether tokens that the application signed before the move may lack that claim. Ours never do.
+    pub foreign_without_id: bool,
     /// Path of the claim that names the user, and how.
     pub user: (Vec<String>, UserClaim),
     /// Claims with fixed values, which tell the kinds of token apart.

@@ -28,7 +28,6 @@ struct Inner {
     engine: Engine,
     /// Replaced as a whole when keys change.
     speaker: RwLock<Arc<Spoken>>,
-    loaded: Vec<Loaded>,
     config: Config,
     clock: Clock,
     chance: Chance,
@@ -39,8 +38,10 @@ struct Inner {
     requests: AtomicU64,
 }
 
-/// The speaker with what is derived from the same keys.
+/// The speaker with what is derived from the same keys and settings.
 pub struct Spoken {
+    /// The dialects with their settings, in the order of the mounts.
+    pub loaded: Vec<Loaded>,
     /// All mounts.
     pub speaker: Speaker,
     /// The public keys of all mounts (RFC 7517 section 5).
@@ -74,13 +75,12 @@ impl App {
             sessions_per_user: config.sessions_per_user,
         };
         let engine = Engine::open(settings).map_err(|error| OpenFaults(vec![error.to_string()]))?;
-        let spoken = spoken(&engine, equipped, &config)?;
+        let spoken = spoken(&engine, loaded, equipped, &config)?;
         // Of its own, so that a test's sequence of chance does not depend on the number of requests.
         let request_seed = Chance::System.bytes().map_err(|fault| OpenFaults(vec![fault.to_string()]))?;
         let inner = Inner {
             engine,
             speaker: RwLock::new(Arc::new(spoken)),
-            loaded,
             config,
             clock,
             chance,
@@ -137,16 +137,28 @@ impl App {
     /// Refused: keys that can not be used; the present ones stay.
     pub fn reload_keys(&self) -> Result<(), OpenFaults> {
         let inner = &self.inner;
-        let now = inner.clock.now();
-        let mounts = mounts::equip(&inner.config, &inner.loaded, &inner.chance, now).map_err(OpenFaults)?;
-        let spoken = Arc::new(spoken(&inner.engine, mounts, &inner.config)?);
-        *inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = spoken;
-        Ok(())
+        self.put_in_force(self.spoken().loaded.clone(), &inner.config)
     }
 
-    /// The dialects with their settings, for lists.
-    pub fn loaded(&self) -> &[Loaded] {
-        &self.inner.loaded
+    /// Puts the mounts of another configuration in force, with their dialects and keys; everything else stays as it is
+    /// until the next start. Gives the names of settings that have other values there.
+    ///
+    /// Refused: anything that is wrong with any dialect, key or mount; all present ones stay (REL-19).
+    pub fn reload(&self, config: &Config) -> Result<Vec<&'static str>, OpenFaults> {
+        let loaded = mounts::load(config).map_err(OpenFaults)?;
+        // Keys and addresses are those of the running server, whatever the file says now.
+        self.put_in_force(loaded, &self.inner.config)?;
+        let differs = |(one, other): &(&(&'static str, _, _), &(&'static str, _, _))| one.1 != other.1;
+        let pairs = self.inner.config.values.iter().zip(&config.values);
+        Ok(pairs.filter(differs).map(|(one, _)| one.0).collect())
+    }
+
+    fn put_in_force(&self, loaded: Vec<Loaded>, config: &Config) -> Result<(), OpenFaults> {
+        let inner = &self.inner;
+        let mounts = mounts::equip(config, &loaded, &inner.chance, inner.clock.now()).map_err(OpenFaults)?;
+        let spoken = Arc::new(spoken(&inner.engine, loaded, mounts, config)?);
+        *inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = spoken;
+        Ok(())
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -193,6 +205,7 @@ fn spread(number: u64) -> u64 {
 
 fn spoken(
     engine: &Engine,
+    loaded: Vec<Loaded>,
     mounts: Vec<crate::http::speak::Mount>,
     config: &Config,
 ) -> Result<Spoken, OpenFaults> {
@@ -204,7 +217,7 @@ fn spoken(
     }
     let cross_origin = mounts.iter().any(|mount| !mount.allowed_origins.is_empty());
     let speaker = Speaker::new(engine.clone(), mounts, &config.base_url()).map_err(OpenFaults)?;
-    Ok(Spoken { speaker, jwks: Bytes::from(json!({ "keys": keys }).to_string()), cross_origin })
+    Ok(Spoken { loaded, speaker, jwks: Bytes::from(json!({ "keys": keys }).to_string()), cross_origin })
 }
 
 impl std::fmt::Debug for App {

@@ -242,6 +242,11 @@ fn number_field(line: &mut String, name: &str, value: u64) {
 
 fn json_text(line: &mut String, text: &str) {
     line.push('"');
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+        line.push_str(text);
+        line.push('"');
+        return;
+    }
     for letter in text.chars() {
         match letter {
             '"' => line.push_str("\\\""),

@@ -1,5 +1,7 @@
 //! Is every mistake in the configuration told, with its line and a hint, and nothing else? (REL-19)
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 mod world;
 
 use countersign_server::config::{Config, Sources};
@@ -19,65 +21,143 @@ fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>>
 /// Broken file and everything that has to be told about it.
 const BROKEN: &[(&str, &[&str])] = &[
     ("lisen = \"127.0.0.1:1\"", &["c.toml:1: there is no setting \"lisen\", did you mean \"listen\"?"]),
-    ("\n\npublic-url = \"\"", &["c.toml:3: there is no setting \"public-url\", did you mean \"public_url\"?"]),
+    (
+        "\n\npublic-url = \"\"",
+        &["c.toml:3: there is no setting \"public-url\", did you mean \"public_url\"?"],
+    ),
     ("colour = 1", &["c.toml:1: there is no setting \"colour\""]),
     ("[hashin]\nmemory_kib = 1", &["c.toml:1: there is no setting \"hashin\", did you mean \"hashing\"?"]),
     ("[hashing]\nmemory = 1", &["c.toml:2: there is no setting \"hashing.memory\""]),
-    ("[hashing]\nmemory_kb = 1", &["c.toml:2: there is no setting \"hashing.memory_kb\", did you mean \"memory_kib\"?"]),
-    ("memory_kib = 19456", &["c.toml:1: there is no setting \"memory_kib\", did you mean \"hashing.memory_kib\"?"]),
-    ("[log]\nlisten = \"127.0.0.1:1\"", &["c.toml:2: there is no setting \"log.listen\", did you mean \"listen\"?"]),
+    (
+        "[hashing]\nmemory_kb = 1",
+        &["c.toml:2: there is no setting \"hashing.memory_kb\", did you mean \"memory_kib\"?"],
+    ),
+    (
+        "memory_kib = 19456",
+        &["c.toml:1: there is no setting \"memory_kib\", did you mean \"hashing.memory_kib\"?"],
+    ),
+    (
+        "[log]\nlisten = \"127.0.0.1:1\"",
+        &["c.toml:2: there is no setting \"log.listen\", did you mean \"listen\"?"],
+    ),
     ("hashing = 3", &["c.toml:1: \"hashing\" is a section: write [hashing]"]),
-    ("listen = \"localhost\"", &["c.toml:1: listen: \"localhost\" is not an address and port like \"127.0.0.1:8000\""]),
+    (
+        "listen = \"localhost\"",
+        &["c.toml:1: listen: \"localhost\" is not an address and port like \"127.0.0.1:8000\""],
+    ),
     ("listen = \"127.0.0.1\"", &["c.toml:1: listen: \"127.0.0.1\" is not an address and port"]),
     ("listen = 8000", &["c.toml:1: listen: this is of the type integer, a text is needed"]),
     ("data = [\"a\"]", &["c.toml:1: data: this is of the type array, a text is needed"]),
     ("public_url = \"example.com\"", &["c.toml:1: public_url: \"example.com\" is not a public address"]),
-    ("public_url = \"https://example.com/\"", &["c.toml:1: public_url: \"https://example.com/\" is not a public address"]),
+    (
+        "public_url = \"https://example.com/\"",
+        &["c.toml:1: public_url: \"https://example.com/\" is not a public address"],
+    ),
     ("public_url = \"https://Example.com\"", &["c.toml:1: public_url: \"https://Example.com\" is not"]),
-    ("public_url = \"https://user@example.com\"", &["c.toml:1: public_url: \"https://user@example.com\" is not"]),
+    (
+        "public_url = \"https://user@example.com\"",
+        &["c.toml:1: public_url: \"https://user@example.com\" is not"],
+    ),
     ("public_url = \"https://example.com:x\"", &["c.toml:1: public_url: \"https://example.com:x\" is not"]),
     ("public_url = \"ftp://example.com\"", &["c.toml:1: public_url: \"ftp://example.com\" is not"]),
-    ("trusted_proxies = \"10.0.0.0/8\"", &["c.toml:1: trusted_proxies: this is of the type string, a list of texts is needed"]),
+    (
+        "trusted_proxies = \"10.0.0.0/8\"",
+        &["c.toml:1: trusted_proxies: this is of the type string, a list of texts is needed"],
+    ),
     ("trusted_proxies = [10]", &["c.toml:1: trusted_proxies: every entry of the list is a text"]),
-    ("trusted_proxies = [\"10.0.0.0/33\"]", &["c.toml:1: trusted_proxies: \"10.0.0.0/33\" is not an address block"]),
-    ("trusted_proxies = [\"0.0.0.0/0\"]", &["c.toml:1: trusted_proxies: \"0.0.0.0/0\" would trust every client"]),
+    (
+        "trusted_proxies = [\"10.0.0.0/33\"]",
+        &["c.toml:1: trusted_proxies: \"10.0.0.0/33\" is not an address block"],
+    ),
+    (
+        "trusted_proxies = [\"0.0.0.0/0\"]",
+        &["c.toml:1: trusted_proxies: \"0.0.0.0/0\" would trust every client"],
+    ),
     ("trusted_proxies = [\"::/0\"]", &["c.toml:1: trusted_proxies: \"::/0\" would trust every client"]),
-    ("[hashing]\nbackend = \"smid\"", &["c.toml:2: hashing.backend: \"smid\" is none of simd, portable, did you mean \"simd\"?"]),
-    ("[hashing]\nmemory_kib = \"19456\"", &["c.toml:2: hashing.memory_kib: this is of the type string, a whole number is needed"]),
+    (
+        "[hashing]\nbackend = \"smid\"",
+        &["c.toml:2: hashing.backend: \"smid\" is none of simd, portable, did you mean \"simd\"?"],
+    ),
+    (
+        "[hashing]\nmemory_kib = \"19456\"",
+        &["c.toml:2: hashing.memory_kib: this is of the type string, a whole number is needed"],
+    ),
     ("[hashing]\nmemory_kib = 1", &["c.toml:2: hashing.memory_kib: 1 is not from 8 to 262144"]),
     ("[hashing]\npasses = -1", &["c.toml:2: hashing.passes: -1 is not from 1 to 16"]),
     ("[hashing]\nlanes = 1.5", &["c.toml:2: hashing.lanes: this is of the type float"]),
     ("[hashing]\nmemory_kib = 8\nlanes = 16", &["c.toml:2: hashing: "]),
     ("[timeouts]\nheader = 10", &["c.toml:2: timeouts.header: give the unit: \"10s\""]),
     ("[timeouts]\nheader = \"10\"", &["c.toml:2: timeouts.header: \"10\" is not a length of time"]),
-    ("[timeouts]\nheader = \"ten seconds\"", &["c.toml:2: timeouts.header: \"ten seconds\" is not a length of time"]),
+    (
+        "[timeouts]\nheader = \"ten seconds\"",
+        &["c.toml:2: timeouts.header: \"ten seconds\" is not a length of time"],
+    ),
     ("[timeouts]\nbody = \"1ms\"", &["c.toml:2: timeouts.body: \"1ms\" is not from 100ms to 3600s"]),
     ("[timeouts]\nhandler = \"2d\"", &["c.toml:2: timeouts.handler: \"2d\" is not a length of time"]),
     ("[sessions]\nper_user = 0", &["c.toml:2: sessions.per_user: 0 is not from 1 to 10000"]),
     ("[limits]\nmax_connections = 0", &["c.toml:2: limits.max_connections: 0 is not from 1 to 1000000"]),
     ("[log]\nformat = \"xml\"", &["c.toml:2: log.format: \"xml\" is none of auto, human, json"]),
-    ("[log]\nlevel = \"inof\"", &["c.toml:2: log.level: \"inof\" is none of error, warn, info, debug, trace, did you mean \"info\"?"]),
+    (
+        "[log]\nlevel = \"inof\"",
+        &["c.toml:2: log.level: \"inof\" is none of error, warn, info, debug, trace, did you mean \"info\"?"],
+    ),
     ("mount = \"native\"", &["c.toml:1: write [[mount]] with two brackets"]),
     ("[mount]\ndialect = \"native\"", &["c.toml:1: write [[mount]] with two brackets"]),
     ("mount = [\"native\"]", &["c.toml:1: a mount is a table: write [[mount]]"]),
     ("\n[[mount]]\nprefix = \"/a\"", &["c.toml:2: a mount needs `dialect = \"…\"`"]),
-    ("[[mount]]\ndialect = \"pasword-generator\"", &["c.toml:1: there is no dialect \"pasword-generator\", did you mean \"password-generator\"?"]),
+    (
+        "[[mount]]\ndialect = \"pasword-generator\"",
+        &["c.toml:1: there is no dialect \"pasword-generator\", did you mean \"password-generator\"?"],
+    ),
     ("[[mount]]\ndialect = \"zzz\"", &["c.toml:1: there is no dialect \"zzz\"; there are native, "]),
     ("[[mount]]\ndialect = 1", &["c.toml:2: dialect: this is of the type integer, a text is needed"]),
-    ("[[mount]]\ndialect = \"native\"\nprefx = \"/a\"", &["c.toml:3: a mount has no \"prefx\", did you mean \"prefix\"?"]),
-    ("[[mount]]\ndialect = \"native\"\nprefix = \"a\"", &["c.toml:3: prefix: \"a\" is not a path like \"/accounts\""]),
-    ("[[mount]]\ndialect = \"native\"\nprefix = \"/a/../b\"", &["c.toml:3: prefix: \"/a/../b\" is not a path"]),
+    (
+        "[[mount]]\ndialect = \"native\"\nprefx = \"/a\"",
+        &["c.toml:3: a mount has no \"prefx\", did you mean \"prefix\"?"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nprefix = \"a\"",
+        &["c.toml:3: prefix: \"a\" is not a path like \"/accounts\""],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nprefix = \"/a/../b\"",
+        &["c.toml:3: prefix: \"/a/../b\" is not a path"],
+    ),
     ("[[mount]]\ndialect = \"native\"\nprefix = \"/a b\"", &["c.toml:3: prefix: \"/a b\" is not a path"]),
     ("[[mount]]\ndialect = \"native\"\nhost = \"a:80\"", &["c.toml:3: host: \"a:80\" is not a host name"]),
     ("[[mount]]\ndialect = \"native\"\nsecret_file = \"\"", &["c.toml:3: secret_file is empty"]),
-    ("[[mount]]\ndialect = \"native\"\naccept_until = \"soon\"", &["c.toml:3: accept_until: write a date and time with its offset"]),
-    ("[[mount]]\ndialect = \"native\"\naccept_until = 2027-01-31", &["c.toml:3: accept_until: write a date and time"]),
-    ("[[mount]]\ndialect = \"native\"\nallowed_origins = [\"*\"]", &["c.toml:3: allowed_origins: \"*\" would let every page read answers"]),
-    ("[[mount]]\ndialect = \"native\"\nallowed_origins = [\"null\"]", &["c.toml:3: allowed_origins: \"null\" is the origin of every sandboxed page"]),
-    ("[[mount]]\ndialect = \"native\"\nallowed_origins = [\"https://a.example/\"]", &["c.toml:3: allowed_origins: \"https://a.example/\" is not an origin"]),
-    ("[[mount]]\ndialect = \"native\"\nallowed_origins = [\"https://*.example\"]", &["c.toml:3: allowed_origins: \"https://*.example\" is not an origin"]),
-    ("[[mount]]\ndialect = \"native\"\nallow_credentials = \"yes\"", &["c.toml:3: allow_credentials: write true or false"]),
-    ("[[mount]]\ndialect = \"native\"\n[[mount]]\ndialect = \"native\"", &["c.toml:3: \"native\" is mounted twice in the same place"]),
+    (
+        "[[mount]]\ndialect = \"native\"\naccept_until = \"soon\"",
+        &["c.toml:3: accept_until: write a date and time with its offset"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\naccept_until = 2027-01-31",
+        &["c.toml:3: accept_until: write a date and time"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"*\"]",
+        &["c.toml:3: allowed_origins: \"*\" would let every page read answers"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"null\"]",
+        &["c.toml:3: allowed_origins: \"null\" is the origin of every sandboxed page"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"https://a.example/\"]",
+        &["c.toml:3: allowed_origins: \"https://a.example/\" is not an origin"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"https://*.example\"]",
+        &["c.toml:3: allowed_origins: \"https://*.example\" is not an origin"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nallow_credentials = \"yes\"",
+        &["c.toml:3: allow_credentials: write true or false"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\n[[mount]]\ndialect = \"native\"",
+        &["c.toml:3: \"native\" is mounted twice in the same place"],
+    ),
     ("listen = ", &["c.toml:1: "]),
     ("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", &["c.toml:2: duplicate key"]),
     (
@@ -106,12 +186,38 @@ fn every_fault_of_a_file_is_told_with_its_line() {
 #[test]
 fn every_fault_of_the_environment_is_told_with_its_name() {
     let table: &[(&str, &str, Option<&str>)] = &[
-        ("COUNTERSIGN_LISTEN", "nowhere", Some("environment COUNTERSIGN_LISTEN: \"nowhere\" is not an address")),
-        ("COUNTERSIGN_LISTN", "x", Some("environment COUNTERSIGN_LISTN: there is no setting \"COUNTERSIGN_LISTN\", did you mean \"COUNTERSIGN_LISTEN\"?")),
-        ("COUNTERSIGN_HASHING__PASES", "1", Some("environment COUNTERSIGN_HASHING__PASES: there is no setting")),
-        ("COUNTERSIGN_HASHING__PASSES", "many", Some("environment COUNTERSIGN_HASHING__PASSES: \"many\" is not a whole number from 1 to 16")),
-        ("COUNTERSIGN_MOUNT__DIALECT", "native", Some("environment COUNTERSIGN_MOUNT__DIALECT: mounts are written in the configuration file only")),
-        ("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8, nobody", Some("environment COUNTERSIGN_TRUSTED_PROXIES: \"nobody\" is not an address block")),
+        (
+            "COUNTERSIGN_LISTEN",
+            "nowhere",
+            Some("environment COUNTERSIGN_LISTEN: \"nowhere\" is not an address"),
+        ),
+        (
+            "COUNTERSIGN_LISTN",
+            "x",
+            Some(
+                "environment COUNTERSIGN_LISTN: there is no setting \"COUNTERSIGN_LISTN\", did you mean \"COUNTERSIGN_LISTEN\"?",
+            ),
+        ),
+        (
+            "COUNTERSIGN_HASHING__PASES",
+            "1",
+            Some("environment COUNTERSIGN_HASHING__PASES: there is no setting"),
+        ),
+        (
+            "COUNTERSIGN_HASHING__PASSES",
+            "many",
+            Some("environment COUNTERSIGN_HASHING__PASSES: \"many\" is not a whole number from 1 to 16"),
+        ),
+        (
+            "COUNTERSIGN_MOUNT__DIALECT",
+            "native",
+            Some("environment COUNTERSIGN_MOUNT__DIALECT: mounts are written in the configuration file only"),
+        ),
+        (
+            "COUNTERSIGN_TRUSTED_PROXIES",
+            "10.0.0.0/8, nobody",
+            Some("environment COUNTERSIGN_TRUSTED_PROXIES: \"nobody\" is not an address block"),
+        ),
         ("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8", None),
         ("COUNTERSIGN_TIMEOUTS__KEEP_ALIVE", "2m", None),
         ("COUNTERSIGN_LISTEN", "", None),
@@ -135,8 +241,7 @@ fn later_sources_win_and_are_named() {
     let home = Home::new();
     home.write("c.toml", file);
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let environment =
-        vec![set("COUNTERSIGN_LISTEN", "127.0.0.1:2"), set("COUNTERSIGN_HASHING__PASSES", "4")];
+    let environment = vec![set("COUNTERSIGN_LISTEN", "127.0.0.1:2"), set("COUNTERSIGN_HASHING__PASSES", "4")];
     let (config, listen) = (Some(home.path("c.toml")), Some("127.0.0.1:3".to_owned()));
     let config = Config::load(&Sources { config, listen, data: None, environment }).unwrap();
     let origin = |name: &str| {
@@ -147,7 +252,10 @@ fn later_sources_win_and_are_named() {
     assert_eq!(config.hashing.params.passes(), 4);
     assert_eq!(config.data, home.path("kept"), "a path in a file is relative to the file");
     assert_eq!(origin("listen"), ("\"127.0.0.1:3\"".to_owned(), "command line --listen".to_owned()));
-    assert_eq!(origin("hashing.passes"), ("4".to_owned(), "environment COUNTERSIGN_HASHING__PASSES".to_owned()));
+    assert_eq!(
+        origin("hashing.passes"),
+        ("4".to_owned(), "environment COUNTERSIGN_HASHING__PASSES".to_owned())
+    );
     assert_eq!(origin("data").1, format!("{}:2", home.path("c.toml").display()));
     assert_eq!(origin("hashing.lanes"), ("1".to_owned(), "default".to_owned()));
 }

@@ -41,6 +41,8 @@ const ALSO_ALLOWED: [(&str, &str, &[&str]); 1] = [("password-generator", "/api/p
 /// Pairs whose moments are only examples.
 const SAMPLE_MOMENTS: [(&str, &str); 1] = [("auths-v1", "documented")];
 
+/// Where the answers to other origins are checked: a file of tests and a test in it.
+const CORS_TEST: (&str, &str) = ("tests/sockets.rs", "async fn only_listed_origins_may_call(");
 /// Systems of which every 401 carries `WWW-Authenticate`.
 const DJANGO: [&str; 2] = ["password-generator", "uk-travel"];
 
@@ -102,7 +104,11 @@ fn instead(row: &Row, exemption: &Exemption) -> Answered {
     let recorded = |name: &str| row.response.header(name).map(|value| (name.to_owned(), Value::from(value)));
     let mut headers = Map::new();
     if !row.response.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-        headers.extend(["vary", "x-frame-options", "referrer-policy", "cross-origin-opener-policy"].into_iter().filter_map(recorded));
+        headers.extend(
+            ["vary", "x-frame-options", "referrer-policy", "cross-origin-opener-policy"]
+                .into_iter()
+                .filter_map(recorded),
+        );
         headers.extend(recorded("allow").filter(|_| exemption.status != 404));
     }
     if exemption.status == 401 && DJANGO.contains(&row.system.as_str()) {
@@ -181,7 +187,9 @@ fn every_exemption_names_a_pair_and_a_reason_that_exist() {
         assert!(seen.insert(key), "{key:?} is exempt twice");
         let founded = match why {
             Why::Decision(number) => contracts.contains(&format!("\n| {number} ")),
-            Why::Defect(number) => defects.contains(&format!(" {number}. ")) || defects.contains(&format!("\n{number}. ")),
+            Why::Defect(number) => {
+                defects.contains(&format!(" {number}. ")) || defects.contains(&format!("\n{number}. "))
+            }
             Why::Target(section) => contracts.contains(&format!("\n### {section} ")),
             Why::NewPasswords => contracts.contains("\nNew passwords: "),
             Why::Requirement(words) => security.contains(words),
@@ -192,6 +200,13 @@ fn every_exemption_names_a_pair_and_a_reason_that_exist() {
     for fault in &FAULTS {
         assert!(keys.contains(fault), "there is no pair {fault:?}");
     }
+}
+
+#[test]
+fn the_answers_to_other_origins_are_checked_at_the_socket() {
+    let (file, test) = CORS_TEST;
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    assert!(text.contains(test), "{file} has no `{test}`");
 }
 
 fn is_page(row: Option<&Row>) -> bool {

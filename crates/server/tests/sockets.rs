@@ -1,5 +1,7 @@
 //! What does a client see at the socket: limits, times, headers, other origins, and the end?
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 mod world;
 
 use std::time::{Duration, Instant};
@@ -28,7 +30,11 @@ async fn health_and_keys_are_answered_by_the_server_itself() {
         let reply = world.ask("GET", path, "", "").await;
         assert_eq!((reply.status, reply.body.as_str()), (200, "ok"), "{path}");
         let reply = world.ask("HEAD", path, "", "").await;
-        assert_eq!((reply.status, reply.body.as_str(), reply.header("content-length")), (200, "", Some("2")), "{path}");
+        assert_eq!(
+            (reply.status, reply.body.as_str(), reply.header("content-length")),
+            (200, "", Some("2")),
+            "{path}"
+        );
         let reply = world.ask("POST", path, "", "").await;
         assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, HEAD")), "{path}");
     }
@@ -37,14 +43,17 @@ async fn health_and_keys_are_answered_by_the_server_itself() {
     assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(reply.header("cross-origin-resource-policy"), Some("cross-origin"));
     assert!(!reply.body.contains("\"d\""), "no private part");
-    for path in ["/metrics", "/debug", "/health", "/health/live/", "/Health/live", "/media/avatars/..%2f..%2fkeys"] {
+    for path in
+        ["/metrics", "/debug", "/health", "/health/live/", "/Health/live", "/media/avatars/..%2f..%2fkeys"]
+    {
         assert_eq!(world.ask("GET", path, "", "").await.status, 404, "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_the_safe_headers() {
-    let world = World::new("public_url = \"https://id.example.com\"\n[[mount]]\ndialect = \"native\"\n", &[]).await;
+    let world =
+        World::new("public_url = \"https://id.example.com\"\n[[mount]]\ndialect = \"native\"\n", &[]).await;
     let long = format!("/{}", "a".repeat(9000));
     let table: &[(&str, &str, &str, &str, u16)] = &[
         ("GET", "/health/live", "", "", 200),
@@ -82,7 +91,10 @@ async fn a_head_that_is_too_large_is_refused() {
     }
     let huge = format!("X-A: {}\r\n", "b".repeat(100 << 10));
     let answer = world.raw(format!("GET / HTTP/1.1\r\nHost: a\r\n{huge}\r\n")).await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431") || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431") || answer.starts_with("HTTP/1.1 400"),
+        "{answer}"
+    );
     let fits = format!("X-A: {}\r\n", "b".repeat(15 << 10));
     assert_eq!(world.ask("GET", "/health/live", &fits, "").await.status, 200);
 }
@@ -145,11 +157,8 @@ async fn a_chunked_body_within_the_limit_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_and_silent_clients_are_sent_away() {
-    let settings = [
-        ("TIMEOUTS__HEADER", "300ms"),
-        ("TIMEOUTS__BODY", "300ms"),
-        ("TIMEOUTS__KEEP_ALIVE", "400ms"),
-    ];
+    let settings =
+        [("TIMEOUTS__HEADER", "300ms"), ("TIMEOUTS__BODY", "300ms"), ("TIMEOUTS__KEEP_ALIVE", "400ms")];
     let world = World::new("[[mount]]\ndialect = \"native\"\n", &settings).await;
     let began = Instant::now();
     assert_eq!(world.raw("").await, "", "a client that says nothing");
@@ -260,11 +269,17 @@ async fn only_listed_origins_may_call() {
         assert_eq!(told, allowed.then_some(origin), "{origin}");
         assert_eq!(reply.header("access-control-allow-credentials"), None);
         assert!(reply.headers.iter().any(|(name, value)| name == "vary" && value == "Origin"), "{origin}");
-        let headers = format!("Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n");
+        let headers = format!(
+            "Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n"
+        );
         let reply = world.ask("OPTIONS", "/v1/sign-in", &headers, "").await;
         assert_eq!(reply.header("access-control-allow-origin"), allowed.then_some(origin), "{origin}");
         assert_eq!(reply.status == 204, allowed, "{origin}: {reply:?}");
-        assert_eq!(reply.header("access-control-allow-headers"), allowed.then_some("content-type"), "{origin}");
+        assert_eq!(
+            reply.header("access-control-allow-headers"),
+            allowed.then_some("content-type"),
+            "{origin}"
+        );
     }
     let reply = world.ask("GET", "/v1/me", "", "").await;
     assert!(reply.headers.iter().any(|(name, value)| name == "vary" && value == "Origin"), "for caches");
@@ -279,7 +294,9 @@ async fn no_secret_of_a_request_reaches_the_log() {
     let body = format!("{{\"login\":\"x@y.example\",\"password\":\"{canary}\"}}");
     world.post(&format!("/v1/sign-in?token={canary}"), &body).await;
     world.post("/v1/sign-in", &format!("{{\"{canary}\": ")).await;
-    world.ask("GET", "/v1/me", &format!("Authorization: Bearer {canary}\r\nCookie: a={canary}\r\n"), "").await;
+    world
+        .ask("GET", "/v1/me", &format!("Authorization: Bearer {canary}\r\nCookie: a={canary}\r\n"), "")
+        .await;
     world.ask("GET", "/v1/me\u{1b}[31m", "", "").await;
     world.log.flush();
     let text = world.page.text();
@@ -293,7 +310,8 @@ async fn no_secret_of_a_request_reaches_the_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_in_the_log_comes_from_trusted_proxies_only() {
-    let forged = "X-Forwarded-For: 198.51.100.1\r\nX-Real-IP: 198.51.100.2\r\nForwarded: for=198.51.100.3\r\n";
+    let forged =
+        "X-Forwarded-For: 198.51.100.1\r\nX-Real-IP: 198.51.100.2\r\nForwarded: for=198.51.100.3\r\n";
     for (trusted, address) in [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.1")] {
         let world = World::new("[[mount]]\ndialect = \"native\"\n", &[("TRUSTED_PROXIES", trusted)]).await;
         world.ask("GET", "/v1/me", forged, "").await;

@@ -100,14 +100,8 @@ fn flaw(word: &str) -> Flaw {
 pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool) -> Result<Outcome, Refusal> {
     let user = user(bare);
     let tokens = tokens(contract);
-    let flaws = match command {
-        Command::SignUp(sign_up) => &sign_up.flaws,
-        Command::UpdateProfile(update) => &update.flaws,
-        Command::SetAvatar { flaws, .. } => flaws,
-        _ => &Vec::new(),
-    };
-    if !flaws.is_empty() {
-        return Err(Refusal::InvalidInput(flaws.clone()));
+    if let Some(flaws) = flaws(command) {
+        return Err(Refusal::InvalidInput(flaws.to_vec()));
     }
     Ok(match command {
         Command::SignUp(_) => {
@@ -129,6 +123,24 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::DeleteAccount { .. } => Outcome::AccountDeleted,
         Command::CheckEmail { email } => Outcome::EmailChecked { email: email.clone(), exists },
     })
+}
+
+fn flaws(command: &Command) -> Option<&[Flaw]> {
+    let flaws = match command {
+        Command::SignUp(sign_up) => &sign_up.flaws,
+        Command::UpdateProfile(update) => &update.flaws,
+        Command::SetAvatar { flaws, .. } => flaws,
+        Command::SignIn { .. }
+        | Command::Refresh { .. }
+        | Command::SignOut { .. }
+        | Command::SignOutEverywhere
+        | Command::WhoAmI
+        | Command::VerifyToken { .. }
+        | Command::ChangePassword { .. }
+        | Command::DeleteAccount { .. }
+        | Command::CheckEmail { .. } => return None,
+    };
+    (!flaws.is_empty()).then_some(flaws.as_slice())
 }
 
 fn user(bare: bool) -> User {
@@ -234,11 +246,12 @@ fn claims(plan: &ClaimsPlan) -> String {
     let path = |path: &Option<Vec<String>>| path.as_ref().map_or("none".to_owned(), |path| path.join("/"));
     let fixed: Vec<String> = plan.fixed.iter().map(|(key, value)| format!("{key}={value}")).collect();
     format!(
-        "  claims {}\n  end {}, made {}, ticket {}, user {} by {:?}, issuer {}, fixed [{}]\n",
+        "  claims {}\n  end {}, made {}, ticket {}{}, user {} by {:?}, issuer {}, fixed [{}]\n",
         String::from_utf8(plan.shape.to_bytes(&facts)).unwrap(),
         plan.expires.join("/"),
         path(&plan.issued),
         path(&plan.token_id),
+        if plan.foreign_without_id { " (not in foreign tokens)" } else { "" },
         plan.user.0.join("/"),
         plan.user.1,
         path(&plan.issuer),

@@ -41,7 +41,28 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::TokenClaimMissing(text) => vec![format!("refused {code}: {text}")],
         Refusal::NotAnObject(kind) => vec![format!("refused {code}: {kind}")],
         Refusal::MethodNotAllowed(methods) => vec![format!("refused {code}: {}", methods.join(", "))],
-        _ => vec![format!("refused {code}")],
+        Refusal::NotFound
+        | Refusal::NotAcceptable
+        | Refusal::PayloadTooLarge
+        | Refusal::NothingGiven
+        | Refusal::InvalidCredentials
+        | Refusal::UnknownUser
+        | Refusal::AccountInactive
+        | Refusal::AccountSuspended
+        | Refusal::CredentialsMissing
+        | Refusal::CredentialsMalformed
+        | Refusal::TokenInvalid
+        | Refusal::TokenExpired
+        | Refusal::TokenWrongKind
+        | Refusal::TokenUserMissing
+        | Refusal::TokenUserUnknown
+        | Refusal::TokenUserInactive
+        | Refusal::TokenRevoked
+        | Refusal::TokenReused
+        | Refusal::NotYours => vec![format!("refused {code}")],
+        Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => {
+            vec![format!("refused {code}: {seconds}s")]
+        }
     }
 }
 

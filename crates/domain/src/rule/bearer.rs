@@ -69,6 +69,7 @@ pub fn read(
     let token_id = match &plan.token_id {
         None => None,
         Some(path) => match at(map, path) {
+            None if plan.foreign_without_id => None,
             None => return Err(Refusal::TokenClaimMissing(path.join("."))),
             Some(value) => Some(value.as_str().ok_or(Refusal::TokenInvalid)?.to_owned()),
         },
@@ -130,7 +131,8 @@ pub fn judge_session(
 ///
 /// Refused: past `accept_until`, a user that may not sign in, made before the user's tokens were cut.
 pub fn judge_foreign(account: &Account, reading: &Reading, scene: &Scene<'_>) -> Result<(), Refusal> {
-    let told_apart = reading.token_id.is_some();
+    // Where our own tokens carry an id, one without is the application's.
+    let told_apart = reading.token_id.is_some() || scene.contract.access.claims.token_id.is_some();
     if told_apart && scene.contract.accept_until.is_some_and(|until| until <= scene.now) {
         return Err(Refusal::TokenInvalid);
     }

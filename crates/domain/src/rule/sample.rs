@@ -20,6 +20,7 @@ pub(super) fn plan(kind: &str) -> ClaimsPlan {
         expires: vec!["exp".into()],
         issued: Some(vec!["iat".into()]),
         token_id: Some(vec!["jti".into()]),
+        foreign_without_id: false,
         user: (vec!["user_id".into()], UserClaim::Id),
         fixed: vec![("token_type".into(), json!(kind))],
         issuer: None,

@@ -149,12 +149,13 @@ impl KeySet {
         Ok(Header { algorithm, kid, typ: text_field(&fields, "typ")?.map(Cow::Owned) })
     }
 
-    /// The key that `kid` names, or every key, always of the header's algorithm only.
+    /// The key that `kid` names, or every key when it names none, always of the header's algorithm only.
+    ///
+    /// A name that is not ours selects nothing (SEC-50). Shared secrets have no names, so every name fits them.
     fn candidates<'a>(&'a self, header: &'a Header<'_>) -> impl Iterator<Item = &'a Key> {
         let fits = |key: &&Key| key.algorithm() == header.algorithm;
-        let named = |key: &&Key| header.kid.is_some() && key.kid() == header.kid.as_deref();
-        let only = self.keys().filter(fits).find(named);
-        self.keys().filter(fits).filter(move |key| only.is_none_or(|only| std::ptr::eq(only, *key)))
+        let named = |key: &&Key| header.kid.is_none() || key.kid().is_none() || key.kid() == header.kid.as_deref();
+        self.keys().filter(fits).filter(named)
     }
 
     fn check_typ(&self, header: &Header<'_>) -> Result<(), TokenFault> {

@@ -216,6 +216,7 @@ pub fn bare() -> Contract {
         shape: Shape { parts },
         user: (vec!["sub".into()], UserClaim::Id),
         token_id: None,
+        foreign_without_id: false,
         fixed: Vec::new(),
         ..plan("access")
     };
@@ -239,6 +240,7 @@ fn plan(kind: &str) -> ClaimsPlan {
         expires: vec!["exp".into()],
         issued: Some(vec!["iat".into()]),
         token_id: Some(vec!["jti".into()]),
+        foreign_without_id: false,
         user: (vec!["user_id".into()], UserClaim::Id),
         fixed: vec![("token_type".into(), json!(kind))],
         issuer: None,

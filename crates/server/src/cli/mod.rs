@@ -117,7 +117,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Command::Init(args) => init::run(&args, &sources),
         Command::Serve { listen } => {
             sources.listen = listen;
-            serve::run(load(&sources)?)
+            serve::run(load(&sources)?, &sources)
         }
         Command::Config { json } => {
             configuration::run(&load(&sources)?, json);

@@ -1,10 +1,11 @@
 //! How does the server start, what does it say, and how does it stop?
 
 use super::terminal::{Ended, err, out};
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::telemetry::{self, Format, Log};
 use crate::{App, serve};
 use engine::{Chance, Clock};
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Starts, serves until a signal, stops.
-pub fn run(config: Config) -> Result<(), Ended> {
+pub fn run(config: Config, sources: &Sources) -> Result<(), Ended> {
     let format = Format::choose(&config.log.format);
     let log = Log::new(format, config.log.requests, Clock::System, Box::new(std::io::stderr()));
     telemetry::install(&log, &config.log.level);
@@ -21,14 +22,14 @@ pub fn run(config: Config) -> Result<(), Ended> {
         .enable_all()
         .build()
         .map_err(|error| Ended::failed(format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(run_server(config, &log));
+    let ended = runtime.block_on(run_server(config, sources, &log));
     // A second signal does not wait for what is still running.
     runtime.shutdown_background();
     log.flush();
     ended
 }
 
-async fn run_server(config: Config, log: &Arc<Log>) -> Result<(), Ended> {
+async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), Ended> {
     let first = !config.database().exists();
     let app = App::open(config, Clock::System, Chance::System).map_err(|faults| Ended::wrong(faults.0))?;
     let app = app.with_log(Arc::clone(log));
@@ -43,6 +44,7 @@ async fn run_server(config: Config, log: &Arc<Log>) -> Result<(), Ended> {
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
     note_weakenings(&app);
     let (mut stop, mut cut) = (Signals::new()?, Signals::new()?);
+    let reloading = follow_hangups(app.clone(), sources)?;
     let serving = serve(listener, app, async move { stop.next().await });
     let cutting = async move {
         cut.next().await;
@@ -53,6 +55,7 @@ async fn run_server(config: Config, log: &Arc<Log>) -> Result<(), Ended> {
             tracing::info!("stopped");
             served.map_err(Ended::failed)
         }
+        never = reloading => match never {},
         () = cutting => {
             tracing::warn!("a second signal: requests in flight were cut off");
             Err(Ended::failed("stopped by a second signal"))
@@ -72,14 +75,38 @@ impl Signals {
         Ok(Signals { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? })
     }
 
-    fn next(&mut self) -> impl Future<Output = ()> + '_ {
-        async move {
-            tokio::select! {
-                _ = self.term.recv() => {}
-                _ = self.int.recv() => {}
-            }
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
     }
+}
+
+/// Reads the configuration again at every SIGHUP. A broken one changes nothing (REL-19).
+fn follow_hangups(app: App, sources: &Sources) -> Result<impl Future<Output = Infallible>, Ended> {
+    let mut hangup =
+        signal(SignalKind::hangup()).map_err(|error| Ended::failed(format!("no signals: {error}")))?;
+    let sources = sources.clone();
+    Ok(async move {
+        loop {
+            hangup.recv().await;
+            let loaded = Config::load(&sources)
+                .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+                .and_then(|config| app.reload(&config).map_err(|faults| faults.0));
+            match loaded {
+                Ok(differ) if differ.is_empty() => tracing::info!("the mounts were read again"),
+                Ok(differ) => {
+                    let differ = differ.join(" ");
+                    tracing::warn!(differ, "the mounts were read again; these settings need a new start");
+                }
+                Err(faults) => {
+                    let faults = faults.join("; ");
+                    tracing::error!(faults, "the configuration has faults; the one in force stays");
+                }
+            }
+        }
+    })
 }
 
 /// Connections need descriptors; the soft limit is often far below what the system allows.

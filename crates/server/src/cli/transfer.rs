@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, IsTerminal as _, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -215,18 +216,14 @@ fn look_at(record: &Map<String, Value>, line: u64, with_roles: bool, look: &mut 
 async fn run(engine: &Engine, path: &Path, users: u64, dry_run: bool) -> Result<ImportReport, ImportFault> {
     let progress = Arc::new(AtomicU64::new(0));
     let bar = bar(users);
-    let watching = async {
-        loop {
-            bar.set_position(progress.load(Ordering::Relaxed));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
     let path = path.to_owned();
-    let importing =
-        engine.import(move || File::open(&path).map(BufReader::new), Arc::clone(&progress), dry_run);
-    let outcome = tokio::select! {
-        outcome = importing => outcome,
-        () = watching => unreachable!("the watch has no end"),
+    let open = move || File::open(&path).map(BufReader::new);
+    let mut importing = pin!(engine.import(open, Arc::clone(&progress), dry_run));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut importing => break outcome,
+            () = tokio::time::sleep(Duration::from_millis(100)) => bar.set_position(progress.load(Ordering::Relaxed)),
+        }
     };
     bar.finish_and_clear();
     outcome

@@ -24,7 +24,7 @@ pub enum UserCommand {
     #[command(after_help = "Examples:\n  countersign user add ana@example.com --first-name Ana\n  \
         pass show ana | countersign user add ana --email ana@example.com --password-stdin\n  \
         countersign user add robot --no-password --role reporter")]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List users in order of their ids
     List {
         /// One JSON object a line
@@ -145,7 +145,7 @@ pub struct SetArgs {
 /// Carries a command out.
 pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
     match command {
-        UserCommand::Add(args) => add(args, config),
+        UserCommand::Add(args) => add(*args, config),
         UserCommand::List { json, after, limit } => list(&open(config)?, json, after.map(UserId), limit),
         UserCommand::Show { who, json } => show(&open(config)?, &who, json),
         UserCommand::Set(args) => set(*args, config),

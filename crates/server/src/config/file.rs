@@ -1,6 +1,6 @@
 //! What does the configuration file say, and in which line?
 
-use super::kinds::Value;
+use super::kinds::{Kind, Value};
 use super::mount::{self, MountConfig};
 use super::settings::{self, SETTINGS, Setting};
 use super::{ConfigFault, Origin, Values, did_you_mean, nearest};
@@ -128,11 +128,9 @@ fn read_setting(
 ) {
     match setting.kind.read_toml(value.get_ref()) {
         Ok(read) => {
-            let read = match read {
-                Value::Text(text) if setting.kind == super::kinds::Kind::Path => {
-                    Value::Text(page.relative(&text))
-                }
-                other => other,
+            let read = match (&read, setting.kind) {
+                (Value::Text(text), Kind::Path) => Value::Text(page.relative(text)),
+                _ => read,
             };
             values.insert(setting.name, (read, page.origin(&value.span())));
         }

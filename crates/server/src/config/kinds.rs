@@ -128,7 +128,7 @@ impl std::fmt::Display for Value {
 /// A length of time as it is written in the file.
 pub fn write_span(span: Duration) -> String {
     let millis = span.as_millis();
-    if millis % 1000 == 0 { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
+    if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
 }
 
 fn wrong_type(value: &DeValue<'_>, wanted: &str) -> String {

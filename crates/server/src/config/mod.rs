@@ -351,7 +351,8 @@ fn hashing(read: &Reading<'_>, values: &Values) -> Result<HashSettings, ConfigFa
 
 /// The candidate that a word was probably meant to be: at most two letters off, or a third of the word.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let letters = word.chars().count();
+    let allowed = if letters < 4 { 1 } else { (letters / 3).clamp(2, 3) };
     candidates
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(steps, _)| *steps <= allowed)

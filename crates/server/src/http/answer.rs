@@ -7,6 +7,7 @@ use super::headers::{Audience, dress};
 use super::speak::{From, Mount, Speaker, Way};
 use super::{cors, own};
 use crate::App;
+use crate::app::Spoken;
 use crate::config::MountConfig;
 use crate::telemetry::Visit;
 use bytes::Bytes;
@@ -124,7 +125,7 @@ async fn respond(app: &App, parts: Parts, body: Incoming, from: From) -> Answer 
     let way = speaker.way(&parts);
     let (dialect, verb) =
         (way.mount().map_or_else(String::new, |mount| mount.dialect.name.clone()), way.verb());
-    let crossing = way.mount().filter(|_| spoken.cross_origin).and_then(|mount| place(app, speaker, mount));
+    let crossing = way.mount().filter(|_| spoken.cross_origin).and_then(|mount| place(&spoken, mount));
     let origin = crossing.is_some().then(|| origin_headers(&parts.headers));
     let preflight = crossing
         .and_then(|(mount, settings)| cors::preflight(mount, settings, &parts.method, &parts.headers));
@@ -195,9 +196,10 @@ fn broken(app: &App, gist: &Gist, id: &str, status: StatusCode) -> Answer {
 }
 
 /// A mount with its settings; mounts and settings have the same order.
-fn place<'a>(app: &'a App, speaker: &'a Speaker, mount: &Mount) -> Option<(&'a Mount, &'a MountConfig)> {
-    let place = speaker.mounts().iter().position(|one| std::ptr::eq(one, mount))?;
-    Some((speaker.mounts().get(place)?, &app.loaded().get(place)?.settings))
+fn place<'a>(spoken: &'a Spoken, mount: &Mount) -> Option<(&'a Mount, &'a MountConfig)> {
+    let mounts = spoken.speaker.mounts();
+    let place = mounts.iter().position(|one| std::ptr::eq(one, mount))?;
+    Some((mounts.get(place)?, &spoken.loaded.get(place)?.settings))
 }
 
 fn origin_headers(headers: &HeaderMap) -> HeaderMap {

@@ -25,6 +25,12 @@ impl Guard {
     }
 }
 
+/// Gives the library what can be no message, and the end of a head, for which it may be waiting: it answers 400 and closes.
+fn junk(buf: &mut ReadBuf<'_>) {
+    const JUNK: &[u8] = b"\0\r\n\r\n";
+    buf.put_slice(&JUNK[..JUNK.len().min(buf.remaining())]);
+}
+
 impl AsyncRead for Guard {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -32,18 +38,22 @@ impl AsyncRead for Guard {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let guard = &mut *self;
+        if guard.refused {
+            junk(buf);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut guard.stream).poll_read(cx, buf);
-        let fresh = &mut buf.filled_mut()[before..];
+        let fresh = &buf.filled()[before..];
         if !matches!(read, Poll::Ready(Ok(()))) || fresh.is_empty() {
             return read;
         }
-        guard.refused = guard.refused || guard.framing.feed(fresh).is_err();
-        if guard.refused {
-            // No message can hold a NUL here: the library answers 400 and closes.
-            fresh.fill(0);
+        if guard.framing.feed(fresh).is_err() {
+            guard.refused = true;
             guard.activity.head_begins();
-            return read;
+            buf.set_filled(before);
+            junk(buf);
+            return Poll::Ready(Ok(()));
         }
         match guard.framing.stage() {
             Stage::Head => guard.activity.head_begins(),

@@ -1,4 +1,6 @@
 //! Does an answer agree with the recorded one, in everything that is contract?
+//!
+//! `Access-Control-*` is not compared: it is added outside of the dialect, for the origins that a mount lists.
 
 use super::row::Answered;
 use bytes::Bytes;

@@ -47,7 +47,8 @@ const INFERRED: &str = "inferred";
 
 const NOTHING: &str = r#"{"error": "Missing required fields."}"#;
 const PLAIN: &str = r#"{"error": "Unsupported media type \"text/plain\" in request."}"#;
-const PG_SHORT: &str = r#"{"password": ["This password is too short. It must contain at least 8 characters."]}"#;
+const PG_SHORT: &str =
+    r#"{"password": ["This password is too short. It must contain at least 8 characters."]}"#;
 const PG_ZZ: &str = r#"{"refresh": "<jwt>", "access": "<jwt>", "user": {"id": 3, "username": "zz",
     "email": "zz@example.com", "first_name": "John", "last_name": "Doe", "number_phone": "5551234567", "avatar": null}}"#;
 const PG_JOHN: &str = r#"{"refresh": "<jwt>", "access": "<jwt>", "user": {"id": 1, "username": "johndoe",
@@ -79,15 +80,21 @@ const C_JOHN: &str = r#"{"accessToken": "<jwt>", "refreshToken": "<refresh>", "u
     "stats": {"postsCreated": 0, "postsPublished": 0, "totalViews": 0}}}"#;
 const C_NOBODY: &str = r#"{"statusCode": 400, "message": "Validation failed",
     "errors": ["email or username must be provided", "password should not be empty"]}"#;
+/// The original words one missing field twice.
 const C_REFRESH: &str =
-    r#"{"statusCode": 400, "message": "Validation failed", "errors": ["refreshToken should not be empty"]}"#;
+    r#"{"message": ["refreshToken should not be empty"], "error": "Bad Request", "statusCode": 400}"#;
 const N_SIGNUP: &str = r#"{"message": "Cannot POST /auth/signup", "error": "Not Found", "statusCode": 404}"#;
 const N_401: &str = r#"{"statusCode": 401, "message": "Unauthorized", "error": "Unauthorized"}"#;
 
 /// All of them. A row that holds must not stand here.
 pub const EXEMPTIONS: &[Exemption] = &[
     // password-generator
-    row((A, DOCUMENTED, "profile, user vanished"), Target("1.5"), 401, r#"{"detail": "User not found", "code": "user_not_found"}"#),
+    row(
+        (A, DOCUMENTED, "profile, user vanished"),
+        Target("1.5"),
+        401,
+        r#"{"detail": "User not found", "code": "user_not_found"}"#,
+    ),
     row((A, DOCUMENTED, "delete account"), Target("1.2"), 204, ""),
     row((A, DOCUMENTED, "delete unknown user"), Decision(6), 403, r#"{"error": "Not authorized"}"#),
     row((A, DOCUMENTED, "refresh ok"), Decision(5), 200, r#"{"access": "<jwt>", "refresh": "<jwt>"}"#),
@@ -97,11 +104,21 @@ pub const EXEMPTIONS: &[Exemption] = &[
     row((A, OBSERVED, "sign-up JSON array"), Decision(1), 400, NOTHING),
     row((A, OBSERVED, "sign-up with CORS origin allowed"), Decision(1), 400, NOTHING),
     row((A, OBSERVED, "sign-up with CORS origin not allowed"), Decision(1), 400, NOTHING),
-    row((A, OBSERVED, "sign-up email 201 chars"), Requirement("local ≤ 64"), 400, r#"{"email": ["Ensure this field has no more than 200 characters.", "Enter a valid email address."]}"#),
+    row(
+        (A, OBSERVED, "sign-up email 201 chars"),
+        Requirement("local ≤ 64"),
+        400,
+        r#"{"email": ["Ensure this field has no more than 200 characters.", "Enter a valid email address."]}"#,
+    ),
     row((A, OBSERVED, "sign-up text/plain"), Decision(3), 415, PLAIN),
     row((A, OBSERVED, "sign-in text/plain"), Decision(3), 415, PLAIN),
     row((A, OBSERVED, "update text/plain"), Decision(3), 415, PLAIN),
-    row((A, OBSERVED, "sign-up XML"), Decision(3), 415, r#"{"error": "Unsupported media type \"application/xml\" in request."}"#),
+    row(
+        (A, OBSERVED, "sign-up XML"),
+        Decision(3),
+        415,
+        r#"{"error": "Unsupported media type \"application/xml\" in request."}"#,
+    ),
     row((A, OBSERVED, "sign-up with garbage bearer"), Decision(7), 201, PG_ZZ),
     row((A, OBSERVED, "sign-in with expired bearer"), Decision(7), 200, PG_JOHN),
     row((A, OBSERVED, "sign-in with trimmed password"), Defect(1), 200, PG_SP),
@@ -109,7 +126,12 @@ pub const EXEMPTIONS: &[Exemption] = &[
     row((A, OBSERVED, "sign-up username case variant"), NewPasswords, 400, PG_SHORT),
     row((A, OBSERVED, "sign-up email domain upper case"), NewPasswords, 400, PG_SHORT),
     // uk-travel
-    row((B, INFERRED, "refresh invalid"), Target("2.2"), 401, r#"{"detail": "Token is invalid", "code": "token_not_valid"}"#),
+    row(
+        (B, INFERRED, "refresh invalid"),
+        Target("2.2"),
+        401,
+        r#"{"detail": "Token is invalid", "code": "token_not_valid"}"#,
+    ),
     row((B, DOCUMENTED, "reset ok"), Decision(16), 404, UK_404),
     row((B, INFERRED, "reset without token"), Decision(16), 404, UK_404),
     row((B, OBSERVED, "preferences ok"), Decision(16), 404, UK_404),
@@ -135,34 +157,81 @@ pub const EXEMPTIONS: &[Exemption] = &[
     row((B, OBSERVED, "refresh with trailing slash"), Decision(9), 200, r#"{"access": "<jwt>"}"#),
     row((B, OBSERVED, "token CORS preflight"), Page, 200, ""),
     row((B, OBSERVED, "unknown path"), Page, 404, UK_404),
-    row((B, OBSERVED, "refresh deleted user"), Target("2.2"), 401, r#"{"detail": "Token is invalid", "code": "token_not_valid"}"#),
+    row(
+        (B, OBSERVED, "refresh deleted user"),
+        Target("2.2"),
+        401,
+        r#"{"detail": "Token is invalid", "code": "token_not_valid"}"#,
+    ),
     // auths-v1
     row((C, DOCUMENTED, "sign-up ok"), Decision(11), 201, C_NEW),
     row((C, OBSERVED, "sign-up ok"), Decision(11), 201, C_JOHN_NEW),
     row((C, OBSERVED, "sign-up minimal"), Decision(11), 201, C_ANN),
-    row((C, OBSERVED, "sign-up duplicate email"), Decision(11), 409, r#"{"statusCode": 409, "message": "Email already exists"}"#),
-    row((C, OBSERVED, "sign-up wrong types"), Target("3.2"), 400, r#"{"statusCode": 400, "message": "Validation failed", "errors": ["email must be an email", "password must be a string", "first_name must be a string"]}"#),
+    row(
+        (C, OBSERVED, "sign-up duplicate email"),
+        Decision(11),
+        409,
+        r#"{"statusCode": 409, "message": "Email already exists"}"#,
+    ),
+    row(
+        (C, OBSERVED, "sign-up wrong types"),
+        Target("3.2"),
+        400,
+        r#"{"statusCode": 400, "message": "Validation failed", "errors": ["email must be an email", "password must be a string", "first_name must be a string"]}"#,
+    ),
     row((C, OBSERVED, "sign-in by username ok"), Decision(10), 200, C_JOHN),
     row((C, OBSERVED, "sign-in both identifiers"), Decision(10), 200, C_JOHN),
     row((C, OBSERVED, "sign-in trailing slash"), Decision(10), 200, C_JOHN),
     row((C, OBSERVED, "sign-in CORS allowed"), Decision(10), 200, C_JOHN),
     row((C, OBSERVED, "sign-in unknown field rememberMe"), Target("3.2"), 200, C_JOHN),
-    row((C, OBSERVED, "sign-in unknown email"), Target("3.2"), 401, r#"{"statusCode": 401, "message": "Invalid email or password"}"#),
-    row((C, OBSERVED, "sign-in missing password"), Target("3.2"), 400, r#"{"statusCode": 400, "message": "Validation failed", "errors": ["password should not be empty"]}"#),
+    row(
+        (C, OBSERVED, "sign-in unknown email"),
+        Target("3.2"),
+        401,
+        r#"{"statusCode": 401, "message": "Invalid email or password"}"#,
+    ),
+    row(
+        (C, OBSERVED, "sign-in missing password"),
+        Target("3.2"),
+        400,
+        r#"{"statusCode": 400, "message": "Validation failed", "errors": ["password should not be empty"]}"#,
+    ),
     row((C, OBSERVED, "sign-in empty object"), Decision(12), 400, C_NOBODY),
     row((C, OBSERVED, "sign-in null"), Decision(12), 400, C_NOBODY),
     row((C, OBSERVED, "sign-in text/plain"), Decision(12), 400, C_NOBODY),
-    row((C, OBSERVED, "sign-in email object"), Target("3.2"), 400, r#"{"statusCode": 400, "message": "Validation failed", "errors": ["email must be a string"]}"#),
-    row((C, OBSERVED, "sign-in GET"), Target("3.2"), 404, r#"{"message": "Cannot GET /api/v1/auths/sign-in", "error": "Not Found", "statusCode": 404}"#),
-    row((C, OBSERVED, "validate-email invalid"), Target("3.2"), 400, r#"{"statusCode": 400, "message": "Validation failed", "errors": ["email must be an email"]}"#),
-    row((C, OBSERVED, "refresh ok"), Decision(10), 200, r#"{"accessToken": "<jwt>", "refreshToken": "<refresh>"}"#),
-    row((C, OBSERVED, "refresh reuse"), Target("3.3"), 401, r#"{"statusCode": 401, "message": "Invalid or expired refresh token"}"#),
+    row(
+        (C, OBSERVED, "sign-in email object"),
+        Target("3.2"),
+        400,
+        r#"{"statusCode": 400, "message": "Validation failed", "errors": ["email must be a string"]}"#,
+    ),
+    row(
+        (C, OBSERVED, "sign-in GET"),
+        Target("3.2"),
+        404,
+        r#"{"message": "Cannot GET /api/v1/auths/sign-in", "error": "Not Found", "statusCode": 404}"#,
+    ),
+    row(
+        (C, OBSERVED, "refresh ok"),
+        Decision(10),
+        200,
+        r#"{"accessToken": "<jwt>", "refreshToken": "<refresh>"}"#,
+    ),
+    row(
+        (C, OBSERVED, "refresh reuse"),
+        Target("3.3"),
+        401,
+        r#"{"statusCode": 401, "message": "Invalid or expired refresh token"}"#,
+    ),
     row((C, OBSERVED, "refresh missing"), Target("3.2"), 400, C_REFRESH),
-    row((C, OBSERVED, "refresh blank"), Target("3.2"), 400, C_REFRESH),
-    row((C, OBSERVED, "refresh number"), Target("3.2"), 400, r#"{"statusCode": 400, "message": "Validation failed", "errors": ["refreshToken must be a string"]}"#),
     // nest-passport: the later version, and paths that only the re-creation had
     row((D, DOCUMENTED, "later: sign-up ok"), Target("4.2"), 404, N_SIGNUP),
-    row((D, DOCUMENTED, "later: verify email"), Target("4.2"), 404, r#"{"message": "Cannot POST /auth/verify-email", "error": "Not Found", "statusCode": 404}"#),
+    row(
+        (D, DOCUMENTED, "later: verify email"),
+        Target("4.2"),
+        404,
+        r#"{"message": "Cannot POST /auth/verify-email", "error": "Not Found", "statusCode": 404}"#,
+    ),
     row((D, DOCUMENTED, "later: sign-in ok"), Target("4.2"), 200, r#"{"token": "<jwt>"}"#),
     row((D, INFERRED, "signup ok"), Target("4.2"), 404, N_SIGNUP),
     row((D, INFERRED, "signup duplicate email"), Target("4.2"), 404, N_SIGNUP),
@@ -174,10 +243,30 @@ pub const EXEMPTIONS: &[Exemption] = &[
     row((D, INFERRED, "signup malformed JSON"), Target("4.2"), 404, N_SIGNUP),
     row((D, INFERRED, "signup JSON array"), Target("4.2"), 404, N_SIGNUP),
     row((D, INFERRED, "signup text/plain"), Target("4.2"), 404, N_SIGNUP),
-    row((D, INFERRED, "DTO sign-in missing"), Target("4.1"), 404, r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#),
-    row((D, INFERRED, "DTO sign-in bad email"), Target("4.1"), 404, r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#),
-    row((D, INFERRED, "DTO sign-in credentials"), Target("4.1"), 404, r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#),
-    row((D, INFERRED, "forbidden"), Target("4.1"), 404, r#"{"message": "Cannot GET /auth/forbidden", "error": "Not Found", "statusCode": 404}"#),
+    row(
+        (D, INFERRED, "DTO sign-in missing"),
+        Target("4.1"),
+        404,
+        r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#,
+    ),
+    row(
+        (D, INFERRED, "DTO sign-in bad email"),
+        Target("4.1"),
+        404,
+        r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#,
+    ),
+    row(
+        (D, INFERRED, "DTO sign-in credentials"),
+        Target("4.1"),
+        404,
+        r#"{"message": "Cannot POST /auth/signin-dto", "error": "Not Found", "statusCode": 404}"#,
+    ),
+    row(
+        (D, INFERRED, "forbidden"),
+        Target("4.1"),
+        404,
+        r#"{"message": "Cannot GET /auth/forbidden", "error": "Not Found", "statusCode": 404}"#,
+    ),
     // nest-passport: the seed's contract
     row((D, OBSERVED, "signin missing email"), Decision(13), 401, N_401),
     row((D, OBSERVED, "signin empty object"), Decision(13), 401, N_401),

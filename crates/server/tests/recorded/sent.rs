@@ -19,7 +19,9 @@ pub fn ready(row: &Row) -> Result<Ready, String> {
         Value::Null => Vec::new(),
         Value::String(text) if text.starts_with('<') && text.ends_with(" bytes>") => described(row, text)?,
         Value::String(text) => text.clone().into_bytes(),
-        other => other.to_string().into_bytes(),
+        json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            json.to_string().into_bytes()
+        }
     };
     Ok(Ready { method: row.request.method.clone(), target: path(row), headers, body })
 }

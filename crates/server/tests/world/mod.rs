@@ -105,7 +105,9 @@ impl World {
         let home = Home::new();
         home.write("countersign.toml", file);
         let mut environment = vec![("COUNTERSIGN_HASHING__MEMORY_KIB".to_owned(), "64".to_owned())];
-        environment.extend(settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), (*value).to_owned())));
+        environment.extend(
+            settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), (*value).to_owned())),
+        );
         let (config, data) = (Some(home.path("countersign.toml")), Some(home.path("data")));
         let config = Config::load(&Sources { config, listen: None, data, environment }).unwrap();
         let page = Page::default();
@@ -225,7 +227,8 @@ impl Reply {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        let header =
+            |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
         Reply { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
     }
 

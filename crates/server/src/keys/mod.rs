@@ -2,6 +2,10 @@
 //!
 //! One file for each dialect under `data/keys`, and one for the ticket secret. Files are written whole or not at all.
 
+mod file;
+
+pub use file::write_private;
+
 use crate::config::{Config, MountConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,10 +14,10 @@ use domain::secret::SecretBytes;
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeyFault, KeySet};
 use engine::Chance;
+use file::{read_json, read_private};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -21,8 +25,6 @@ use zeroize::{Zeroize, Zeroizing};
 pub const JWKS_MAX_AGE: i64 = 300;
 /// Seconds between the publication of a key and its first signature (REL-31).
 const PUBLISHED_BEFORE: i64 = JWKS_MAX_AGE + 60;
-/// The largest key file that is read, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
 /// The ticket secret's name among the keys.
 pub const TICKETS: &str = "tickets";
 
@@ -170,7 +172,7 @@ impl Keys {
     pub fn new_tickets(&self, chance: &Chance, now: Moment) -> Result<(), KeyFaults> {
         let path = self.path(TICKETS);
         let bytes = Zeroizing::new(draw(&path, chance)?);
-        let file = TicketFile { secret: Hidden(BASE64.encode(&*bytes)), created_at: now.rfc3339(0) };
+        let file = TicketFile { secret: Hidden(BASE64.encode(*bytes)), created_at: now.rfc3339(0) };
         self.write(&path, &file)
     }
 
@@ -295,58 +297,6 @@ impl Keys {
         text.push(b'\n');
         write_private(path, &text).map_err(told)
     }
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-pub fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let draft = path.with_extension("new");
-    let removed = fs::remove_file(&draft);
-    if let Err(error) = removed
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-/// Reads a file that nobody else may read (SEC-111).
-fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFaults> {
-    let told = |error: std::io::Error| fault(path, format!("the file can not be read ({error})"));
-    let file = File::open(path).map_err(told)?;
-    let meta = file.metadata().map_err(told)?;
-    if !meta.is_file() {
-        return Err(fault(path, "this is not a file"));
-    }
-    let mode = meta.permissions().mode() & 0o777;
-    if mode & 0o007 != 0 {
-        return Err(fault(
-            path,
-            format!(
-                "everybody on this machine can read this secret (mode {mode:04o}); run `chmod 600 {}`",
-                path.display()
-            ),
-        ));
-    }
-    if meta.len() > MAX_FILE {
-        return Err(fault(path, format!("the file is larger than {MAX_FILE} bytes")));
-    }
-    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
-    file.take(MAX_FILE).read_to_end(&mut text).map_err(told)?;
-    Ok(text)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, KeyFaults> {
-    let text = read_private(path)?;
-    // The parser's own words could repeat what is in the file.
-    serde_json::from_slice(&text).map_err(|error| {
-        fault(path, format!("line {}: this is not a key file; put it back from a backup", error.line()))
-    })
 }
 
 /// The shared secret as it stands in the file, without one line end.
