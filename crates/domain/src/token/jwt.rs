@@ -154,7 +154,8 @@ impl KeySet {
     /// A name that is not ours selects nothing (SEC-50). Shared secrets have no names, so every name fits them.
     fn candidates<'a>(&'a self, header: &'a Header<'_>) -> impl Iterator<Item = &'a Key> {
         let fits = |key: &&Key| key.algorithm() == header.algorithm;
-        let named = |key: &&Key| header.kid.is_none() || key.kid().is_none() || key.kid() == header.kid.as_deref();
+        let named =
+            |key: &&Key| header.kid.is_none() || key.kid().is_none() || key.kid() == header.kid.as_deref();
         self.keys().filter(fits).filter(named)
     }
 

@@ -1,0 +1,280 @@
+//! How does a compiled JSON or text template become bytes?
+//!
+//! Literal parts are bytes already; only slots are looked up. No expressions: what a slot can say is this closed list.
+
+mod write;
+
+pub use write::{short_id, text, text_slots};
+
+use crate::time::Moment;
+use crate::user::User;
+use serde_json::Value;
+
+/// A place in a template that is filled per answer. Closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Integer id of the user.
+    UserId,
+    /// UUID of the user.
+    UserUuid,
+    /// First `n` characters of the UUID in base 62 (8 to 22): a short public id, stable for the user.
+    UserShortId(u8),
+    /// User name.
+    UserUsername,
+    /// E-mail address.
+    UserEmail,
+    /// Given name.
+    UserFirstName,
+    /// Family name.
+    UserLastName,
+    /// Both names with a space, as far as they are known.
+    UserFullName,
+    /// Phone number.
+    UserPhoneNumber,
+    /// Path or URL of the picture.
+    UserAvatar,
+    /// Role.
+    UserRole,
+    /// List of permissions.
+    UserPermissions,
+    /// `active`, `inactive` or `suspended`.
+    UserStatus,
+    /// Whether the status is active.
+    UserActive,
+    /// Whether the address was verified.
+    UserEmailVerified,
+    /// Sign-up.
+    UserCreatedAt,
+    /// Last sign-in.
+    UserLastLoginAt,
+    /// All custom attributes.
+    UserAttributes,
+    /// One custom attribute.
+    UserAttribute(String),
+    /// The access token.
+    Access,
+    /// Seconds until the access token ends.
+    AccessExpiresIn,
+    /// When the access token ends.
+    AccessExpiresAt,
+    /// When the access token was made.
+    AccessIssuedAt,
+    /// The refresh token.
+    Refresh,
+    /// Seconds until the refresh token ends.
+    RefreshExpiresIn,
+    /// When the refresh token ends.
+    RefreshExpiresAt,
+    /// In claims: when the token is made.
+    Issued,
+    /// In claims: when the token ends.
+    Expires,
+    /// In claims: our ticket as 32 hex digits.
+    TokenId,
+    /// In claims: our ticket as UUID text.
+    TokenUuid,
+    /// In claims and answers: the public address of this server.
+    Issuer,
+    /// The moment of the answer.
+    Now,
+    /// How many sessions were ended.
+    Ended,
+    /// Whether the address has an account.
+    Exists,
+    /// The address that was asked for.
+    AskedEmail,
+    /// The claims of the token that was verified.
+    Claims,
+    /// Code of the refusal.
+    Code,
+    /// Reason of a malformed body, fit for the client.
+    Reason,
+    /// All flaws in the dialect's shape.
+    Flaws,
+    /// Message of the first flaw.
+    FirstMessage,
+    /// Whole seconds to wait.
+    RetryAfter,
+    /// Media type or character set that was refused.
+    MediaType,
+    /// Name of the missing claim.
+    Claim,
+    /// The dialect's word for the JSON type that was sent.
+    JsonType,
+    /// Methods allowed, joined by comma and space.
+    Allow,
+    /// Method of the request.
+    Method,
+    /// Path of the request, without query.
+    Path,
+    /// Status code of the answer.
+    Status,
+    /// Id of a fault, as in the log.
+    FaultId,
+    /// In messages: wire name of the field.
+    Field,
+    /// In messages: readable name of the field.
+    Label,
+    /// In messages: limit of the rule.
+    Limit,
+    /// In messages: what was counted or got.
+    Got,
+    /// In items of a list of flaws: wording of the flaw.
+    Message,
+    /// In items of a list of flaws: code of the rule.
+    Rule,
+    /// In items of a list of flaws: where the input stands, as a list (`["body", "email"]`).
+    Place,
+}
+
+/// How a value is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// In its own JSON type; moments as RFC 3339 with milliseconds.
+    Natural,
+    /// As text.
+    Text,
+    /// As text in lower case.
+    Lower,
+    /// Moment as RFC 3339: digits of the fraction (`None` = six, or none at all when it is zero), offset in minutes.
+    Iso(Option<u8>, i32),
+    /// Moment as whole seconds.
+    Seconds,
+    /// Moment as milliseconds.
+    Millis,
+    /// Moment by a `strftime` pattern, in UTC.
+    Pattern(String),
+}
+
+/// What is written for a value that is not there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Absent {
+    /// `null`.
+    Null,
+    /// An empty text.
+    Blank,
+    /// Nothing: the member is left out.
+    Omit,
+    /// This value.
+    Value(Value),
+}
+
+/// A slot with the way it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotUse {
+    /// Which.
+    pub slot: Slot,
+    /// How.
+    pub form: Form,
+    /// What if not.
+    pub absent: Absent,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextPart {
+    /// As it is.
+    Literal(String),
+    /// To be filled.
+    Slot(SlotUse),
+}
+
+/// A part of a JSON template.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Bytes of JSON.
+    Bytes(Vec<u8>),
+    /// A comma, unless an object or list has just begun.
+    Comma,
+    /// A JSON value.
+    Value(SlotUse),
+    /// A JSON string of several parts.
+    Text(Vec<TextPart>),
+    /// A member that vanishes, with its comma, when the value is absent.
+    Member(Vec<u8>, SlotUse),
+}
+
+/// A compiled JSON template.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// In order.
+    pub parts: Vec<Part>,
+}
+
+/// Everything that slots can be filled from. What is not there is absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// The user shown.
+    pub user: Option<&'a User>,
+    /// The tokens given.
+    pub tokens: Option<&'a crate::outcome::Tokens>,
+    /// The token being made.
+    pub claims: Option<ClaimFacts<'a>>,
+    /// The moment of the answer.
+    pub now: Option<Moment>,
+    /// Public address.
+    pub issuer: Option<&'a str>,
+    /// Sessions ended.
+    pub ended: Option<u64>,
+    /// Whether the address exists, and the address.
+    pub email: Option<(&'a str, bool)>,
+    /// Claims of a verified token.
+    pub verified: Option<&'a serde_json::Map<String, Value>>,
+    /// The refusal.
+    pub refusal: Option<RefusalFacts<'a>>,
+    /// Method and path of the request.
+    pub request: Option<(&'a str, &'a str)>,
+    /// Status code of the answer.
+    pub status: Option<u16>,
+    /// Id of a fault.
+    pub fault: Option<&'a str>,
+    /// The flaw being worded.
+    pub flaw: Option<FlawFacts<'a>>,
+}
+
+/// What claims can say of the token being made.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimFacts<'a> {
+    /// When it is made.
+    pub issued: Moment,
+    /// When it ends.
+    pub expires: Moment,
+    /// Our ticket, 32 hex digits.
+    pub ticket: &'a str,
+}
+
+/// What an answer can say of a refusal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RefusalFacts<'a> {
+    /// Stable code.
+    pub code: &'a str,
+    /// Reason of a malformed body, media type, character set, claim or JSON type: whatever the refusal holds.
+    pub detail: Option<&'a str>,
+    /// Flaws in the dialect's shape.
+    pub flaws: Option<&'a Value>,
+    /// Wording of the first flaw.
+    pub first_message: Option<&'a str>,
+    /// Seconds.
+    pub retry_after: Option<u32>,
+    /// Methods.
+    pub allow: Option<&'a str>,
+}
+
+/// What a message can say of a flaw.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlawFacts<'a> {
+    /// Wire name.
+    pub field: &'a str,
+    /// Readable name.
+    pub label: &'a str,
+    /// Limit.
+    pub limit: Option<i64>,
+    /// What was counted.
+    pub got: Option<&'a str>,
+    /// The finished wording (for items).
+    pub message: Option<&'a str>,
+    /// Code of the rule.
+    pub rule: &'a str,
+    /// Where the input stands.
+    pub place: Option<&'a Value>,
+}
