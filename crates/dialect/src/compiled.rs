@@ -11,6 +11,7 @@ use crate::template::{Scope, Shapes, compile, parse_json};
 use crate::wording::Wording;
 use domain::contract::{Contract, Newcomer, PasswordPolicy, Weakening};
 use domain::shape::Form;
+use http::HeaderValue;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -60,7 +61,7 @@ pub struct Http {
     /// Whether an `Accept` header that excludes our answers is refused.
     pub checks_accept: bool,
     /// `Content-Type` of JSON answers.
-    pub content_type: String,
+    pub content_type: HeaderValue,
     /// What becomes of JSON bodies that are not objects.
     pub bodies: BTreeMap<&'static str, OtherJson>,
     /// The dialect's words for JSON types.
@@ -225,7 +226,7 @@ fn http(root: &Section<'_>, date: &Form) -> Http {
         options_are_answered: false,
         allow_options: None,
         checks_accept: false,
-        content_type: "application/json".to_owned(),
+        content_type: HeaderValue::from_static("application/json"),
         bodies: BTreeMap::new(),
         type_names: BTreeMap::new(),
         unknown_fields: UnknownFields::Ignore,
@@ -250,7 +251,10 @@ fn http(root: &Section<'_>, date: &Form) -> Http {
         .flatten();
     http.checks_accept = section.choice("accept", &[("ignore", false), ("check", true)]).unwrap_or(false);
     if let Some(word) = section.word("content_type") {
-        http.content_type = word.text.to_owned();
+        match HeaderValue::from_str(word.text) {
+            Ok(value) => http.content_type = value,
+            Err(_) => section.faults().at(word.span.start, "this can not stand in a header"),
+        }
     }
     if let Some(unknown) = route::unknown_fields(&section) {
         http.unknown_fields = unknown;

@@ -46,7 +46,7 @@ impl Dialect {
     pub fn hear<'d>(&'d self, routes: &[&'d Route], path: &[(String, String)], ask: Ask<'_>) -> Heard<'d> {
         let first = routes[0];
         let bearer = self.bearer(ask);
-        if self.http.checks_accept && !accepts(ask.headers, &self.http.content_type) {
+        if self.http.checks_accept && !accepts(ask.headers, self.http.content_type.to_str().unwrap_or("")) {
             return Heard { route: first, bearer, command: Err(Refusal::NotAcceptable) };
         }
         let routes = &self.fitting(routes, ask);

@@ -35,6 +35,15 @@ pub struct SaidHeader {
     pub name: HeaderName,
     /// Its value; an empty one is left out.
     pub value: Vec<TextPart>,
+    /// The value, where it holds no slot.
+    pub fixed: Option<HeaderValue>,
+}
+
+impl SaidHeader {
+    fn new(name: HeaderName, value: Vec<TextPart>) -> SaidHeader {
+        let fixed = text_slots(&value).is_empty().then(|| text(&value, &Facts::default()));
+        SaidHeader { name, value, fixed: fixed.and_then(|value| HeaderValue::from_str(&value).ok()) }
+    }
 }
 
 /// One answer. Parts that are not written come from the dialect's own answer for the same code.
@@ -133,7 +142,7 @@ pub fn compile_headers(section: Section<'_>, date: &Form) -> Vec<SaidHeader> {
         match (name, value.get_ref().as_str()) {
             (Ok(name), Some(text)) if !FRAMING.contains(&name.as_str()) => {
                 let value = compile_text(text, value.span().start, date, section.faults());
-                headers.push(SaidHeader { name, value });
+                headers.push(SaidHeader::new(name, value));
             }
             (Ok(name), Some(_)) => {
                 section.faults().at(key.span.start, format!("`{name}` is the server's own header"));

@@ -171,11 +171,11 @@ impl Dialect {
     fn respond(&self, route: Option<&Route>, said: &Said, status: u16, facts: &Facts<'_>) -> Response<Bytes> {
         let status = said.status.unwrap_or(status);
         let facts = &Facts { status: Some(status), ..*facts };
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(16);
         let body = match &said.body {
             None | Some(SaidBody::Empty) => Bytes::new(),
             Some(SaidBody::Json(shape)) => {
-                set(&mut headers, header::CONTENT_TYPE, &self.http.content_type);
+                headers.insert(header::CONTENT_TYPE, self.http.content_type.clone());
                 shape.to_bytes(facts).into()
             }
             Some(SaidBody::Text(parts)) => {
@@ -185,7 +185,10 @@ impl Dialect {
         };
         let own = route.map_or(&[][..], |route| route.headers.as_slice());
         for header in self.http.headers.iter().chain(own).chain(&said.headers) {
-            set(&mut headers, header.name.clone(), &text(&header.value, facts));
+            match &header.fixed {
+                Some(value) if !value.is_empty() => drop(headers.insert(header.name.clone(), value.clone())),
+                _ => set(&mut headers, header.name.clone(), &text(&header.value, facts)),
+            }
         }
         for cookie in &said.cookies {
             if let Some(value) = cookie.to_header(facts) {

@@ -37,7 +37,7 @@ pub enum Found<'s> {
         /// Parameters of the path.
         path: Vec<(String, String)>,
         /// All methods of the path.
-        allow: Vec<String>,
+        allow: Vec<&'s str>,
     },
     /// The path has routes for other methods.
     OtherMethod {
@@ -46,7 +46,7 @@ pub enum Found<'s> {
         /// One of them.
         route: &'s Route,
         /// All methods of the path.
-        allow: Vec<String>,
+        allow: Vec<&'s str>,
     },
     /// No such path, but this mount answers for its surroundings.
     Nothing {
@@ -115,9 +115,9 @@ impl Switchboard {
         let Some(first) = hits.first() else { return self.nothing(path, host) };
         let mount = first.0.0;
         hits.retain(|(at, _)| at.0 == mount);
-        let mut allow: Vec<String> = Vec::new();
+        let mut allow: Vec<&str> = Vec::new();
         for (at, _) in &hits {
-            let name = self.route(*at).method.to_string();
+            let name = self.route(*at).method.as_str();
             if !allow.contains(&name) {
                 allow.push(name);
             }
@@ -180,8 +180,8 @@ impl Switchboard {
 
 impl Dialect {
     /// What the `{allow}` slot says.
-    pub fn allow_line(&self, methods: &[String]) -> String {
-        let mut words: Vec<&str> = methods.iter().map(String::as_str).collect();
+    pub fn allow_line(&self, methods: &[&str]) -> String {
+        let mut words = methods.to_vec();
         match self.http.allow_options {
             Some(true) => words.insert(0, "OPTIONS"),
             Some(false) => words.push("OPTIONS"),

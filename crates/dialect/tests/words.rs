@@ -87,7 +87,7 @@ fn exchanged(board: &Switchboard, ask: &str, answer: &Answer) -> (String, String
         }
         Found::OtherMethod { route, allow, .. } => {
             let line = dialect.allow_line(&allow);
-            other_method(dialect, route, asked(&line), allow)
+            other_method(dialect, route, asked(&line), &allow)
         }
         Found::Routes { routes, path: values, allow, .. } => {
             let ask = Ask { method: &method, path, query, headers: &headers, body: &body };
@@ -99,14 +99,14 @@ fn exchanged(board: &Switchboard, ask: &str, answer: &Answer) -> (String, String
     }
 }
 
-fn other_method(dialect: &Dialect, route: &Route, asked: Asked<'_>, allow: Vec<String>) -> (String, String) {
+fn other_method(dialect: &Dialect, route: &Route, asked: Asked<'_>, allow: &[&str]) -> (String, String) {
     if asked.method == "OPTIONS" && dialect.http.options_are_answered {
         return ("options".to_owned(), shown::said(&dialect.say_options(Some(route), asked)));
     }
     let refusal = if dialect.http.wrong_method_is_not_found {
         Refusal::NotFound
     } else {
-        Refusal::MethodNotAllowed(allow)
+        Refusal::MethodNotAllowed(allow.iter().map(|name| (*name).to_owned()).collect())
     };
     let response = dialect.say(Some(route), asked, Err(&refusal));
     (shown::refusal(&refusal).join("\n"), shown::said(&response))

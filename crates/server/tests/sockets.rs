@@ -5,7 +5,8 @@
 mod world;
 
 use std::time::{Duration, Instant};
-use world::{PATIENCE, Reply, World};
+use tokio::task::JoinSet;
+use world::{PATIENCE, Reply, Wire, World};
 
 /// What every answer carries (security.md 3.8).
 const ALWAYS: [&str; 5] = [
@@ -85,10 +86,9 @@ async fn a_head_that_is_too_large_is_refused() {
     let wide = format!("X-A: {}\r\n", "b".repeat(20 << 10));
     for headers in [&many, &wide] {
         let reply = world.ask("GET", "/health/live", headers, "").await;
-        assert_eq!(reply.status, 431);
-        assert_dressed(&reply, "431");
-        assert_eq!(reply.header("connection"), Some("close"));
+        assert_eq!((reply.status, reply.header("connection")), (431, Some("close")));
     }
+    assert_dressed(&world.ask("GET", "/health/live", &wide, "").await, "431");
     let huge = format!("X-A: {}\r\n", "b".repeat(100 << 10));
     let answer = world.raw(format!("GET / HTTP/1.1\r\nHost: a\r\n{huge}\r\n")).await;
     assert!(
@@ -353,4 +353,37 @@ async fn a_stop_does_not_wait_for_ever() {
     assert_eq!(world.ask("GET", "/health/live", "", "").await.status, 200);
     world.stop();
     world.stopped().await;
+}
+
+/// Asks again and again on one connection. Ends when the server says that it closes; gives the number of answers.
+async fn ask_until_closed(mut wire: Wire) -> u32 {
+    let mut answers = 0;
+    loop {
+        wire.send("POST /v1/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}").await;
+        // Panics when a request that was sent stays without an answer.
+        let reply = wire.reply().await;
+        assert_eq!(reply.status, 422);
+        answers += 1;
+        if reply.header("connection") == Some("close") {
+            return answers;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_under_load_stays_without_an_answer_when_the_server_stops() {
+    for _ in 0..5 {
+        let mut world = World::native().await;
+        let (stop, mut asking) = (world.take_stop(), JoinSet::new());
+        for _ in 0..8 {
+            asking.spawn(ask_until_closed(world.connect().await));
+        }
+        // Some answers later.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        drop(stop);
+        assert!(asking.join_all().await.into_iter().all(|answers| answers > 0));
+        world.stopped().await;
+    }
 }

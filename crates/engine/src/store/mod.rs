@@ -12,6 +12,7 @@ mod file;
 mod import;
 mod migrate;
 mod readers;
+mod recent;
 mod schemes;
 mod sessions;
 mod users;
@@ -69,6 +70,8 @@ pub struct Store {
     queue: Option<Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     stopped: Arc<Stopped>,
+    // After the connections: see `Recent`.
+    recent: recent::Recent,
     _home: file::Home,
 }
 
@@ -87,6 +90,7 @@ impl Store {
         migrate::migrate(&mut conn, home.path(), migrate::MIGRATIONS)?;
         drop(lock);
         let readers = readers::Readers::open(home.path())?;
+        let recent = recent::Recent::open(home.path())?;
         let stopped = Arc::new(Stopped::new());
         let (queue, waiting) = bounded(writer::QUEUE);
         let writer = Writer::new(home.path().to_owned(), conn, Arc::clone(&stopped));
@@ -94,7 +98,14 @@ impl Store {
             .name("writer".to_owned())
             .spawn(move || writer.work(&waiting))
             .map_err(|error| fault::refuse(format!("no thread to write the database: {error}")))?;
-        Ok(Store { readers: Some(readers), queue: Some(queue), writer: Some(writer), stopped, _home: home })
+        Ok(Store {
+            readers: Some(readers),
+            queue: Some(queue),
+            writer: Some(writer),
+            stopped,
+            recent,
+            _home: home,
+        })
     }
 
     /// Applies a list of changes, whole or not at all. Answers once it is durable.
@@ -148,7 +159,15 @@ impl Store {
 
     /// A session, ended or not, with its user.
     pub fn session(&self, id: SessionId) -> Result<Option<(Session, Account)>, Fault> {
-        self.look(|conn| sessions::by_id(conn, id))
+        let Some(mark) = self.recent.mark() else { return self.look(|conn| sessions::by_id(conn, id)) };
+        if let Some(found) = self.recent.get(mark, id) {
+            return Ok(Some((*found).clone()));
+        }
+        let found = self.look(|conn| sessions::by_id(conn, id))?;
+        if let Some(found) = &found {
+            self.recent.put(mark, id, Arc::new(found.clone()));
+        }
+        Ok(found)
     }
 
     /// Which of these names belong to somebody other than `except`.

@@ -13,8 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Connections that can only read. The one used last is used next, because its cache is warm.
 #[derive(Debug)]
 pub(super) struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    shelf: Mutex<Shelf>,
     freed: Condvar,
+}
+
+/// Connections nobody uses, and how many wait for one: without anybody waiting, giving back costs no system call.
+#[derive(Debug)]
+struct Shelf {
+    idle: Vec<Connection>,
+    waiting: usize,
 }
 
 impl Readers {
@@ -22,7 +29,7 @@ impl Readers {
     pub fn open(path: &Path) -> Result<Readers, OpenError> {
         let count = std::thread::available_parallelism().map_or(2, usize::from) + 2;
         let idle = (0..count).map(|_| connection::open_reader(path)).collect::<Result<_, _>>()?;
-        Ok(Readers { idle: Mutex::new(idle), freed: Condvar::new() })
+        Ok(Readers { shelf: Mutex::new(Shelf { idle, waiting: 0 }), freed: Condvar::new() })
     }
 
     /// Looks through one of the connections.
@@ -32,12 +39,17 @@ impl Readers {
     }
 
     fn take(&self) -> Result<Connection, Fault> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut idle, _) = self
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(conn) = shelf.idle.pop() {
+            return Ok(conn);
+        }
+        shelf.waiting += 1;
+        let (mut shelf, _) = self
             .freed
-            .wait_timeout_while(idle, PATIENCE, |idle| idle.is_empty())
+            .wait_timeout_while(shelf, PATIENCE, |shelf| shelf.idle.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
-        idle.pop().ok_or_else(|| Fault::Database("all readers are busy".to_owned()))
+        shelf.waiting -= 1;
+        shelf.idle.pop().ok_or_else(|| Fault::Database("all readers are busy".to_owned()))
     }
 }
 
@@ -50,8 +62,13 @@ struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(conn) = self.conn.take() {
-            self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
-            self.readers.freed.notify_one();
+            let mut shelf = self.readers.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+            shelf.idle.push(conn);
+            let wanted = shelf.waiting > 0;
+            drop(shelf);
+            if wanted {
+                self.readers.freed.notify_one();
+            }
         }
     }
 }

@@ -84,7 +84,7 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
     let address = client_address(peer, &parts.headers, app.trusted_proxies()).to_string();
     let id = app.request_id();
     let from = From { address, request: id };
-    let caught = Caught::new(respond(app, parts, body, from.clone())).await;
+    let caught = Caught::new(respond(app, &gist, parts, body, from.clone())).await;
     let mut answer = caught
         .unwrap_or_else(|Panicked| broken(app, &gist, &from.request, StatusCode::INTERNAL_SERVER_ERROR));
     let headers = answer.response.headers_mut();
@@ -113,7 +113,7 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
     answer.response.map(Full::new)
 }
 
-async fn respond(app: &App, parts: Parts, body: Incoming, from: From) -> Answer {
+async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: From) -> Answer {
     if let Some(response) = gate(&parts) {
         return Answer::last(response);
     }
@@ -131,7 +131,7 @@ async fn respond(app: &App, parts: Parts, body: Incoming, from: From) -> Answer 
         .and_then(|(mount, settings)| cors::preflight(mount, settings, &parts.method, &parts.headers));
     let mut answer = match preflight {
         Some(response) => Answer::of(response),
-        None => speak(app, speaker, way, parts, body, from).await,
+        None => speak(app, gist, speaker, way, parts, body, from).await,
     };
     if let (Some((mount, settings)), Some(origin)) = (crossing, &origin) {
         cors::allow(mount, settings, origin, answer.response.headers_mut());
@@ -142,6 +142,7 @@ async fn respond(app: &App, parts: Parts, body: Incoming, from: From) -> Answer 
 /// Reads the body and lets the dialect answer, each in its time.
 async fn speak(
     app: &App,
+    gist: &Gist,
     speaker: &Speaker,
     way: Way<'_>,
     parts: Parts,
@@ -170,14 +171,13 @@ async fn speak(
             return Answer::last(speaker.refuse(&way, &parts, &refusal));
         }
     };
-    let gist = Gist::of(&parts);
     let id = from.request.clone();
     let speaking = speaker.speak(way, Request::from_parts(parts, body), from);
     match tokio::time::timeout(app.timeouts().handler, speaking).await {
         Ok(response) => Answer::of(response),
         Err(_) => {
             tracing::error!(request = id, "no answer within the time of timeouts.handler");
-            broken(app, &gist, &id, StatusCode::SERVICE_UNAVAILABLE)
+            broken(app, gist, &id, StatusCode::SERVICE_UNAVAILABLE)
         }
     }
 }

@@ -129,34 +129,30 @@ impl Framing {
         if self.head.is_empty() && bytes.starts_with(b"\r\n") {
             return Ok(&bytes[2..]);
         }
-        let overlap = self.head.len().min(3);
-        let joined: Vec<u8>;
-        let window = if overlap == 0 {
-            bytes
+        let (head, known) = if self.head.is_empty() {
+            (bytes, 0)
         } else {
-            joined = [&self.head[self.head.len() - overlap..], bytes].concat();
-            &joined
+            let known = self.head.len();
+            self.head.extend_from_slice(bytes);
+            (self.head.as_slice(), known)
         };
-        let end = window.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4 - overlap);
-        let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-        if end.is_some() && self.head.is_empty() {
-            self.state = read_head(part, self.first)?;
-        } else {
-            self.head.extend_from_slice(part);
-            if self.head.starts_with(b"\r\n") {
-                self.head.drain(..2);
+        match read_head(head, self.first)? {
+            Some((next, end)) => {
+                self.state = next;
+                self.head.clear();
+                self.first = false;
+                Ok(&bytes[end - known..])
             }
-            if self.head.len() > MAX_HEAD {
-                return Err(Ambiguous);
+            None => {
+                if known == 0 {
+                    self.head.extend_from_slice(bytes);
+                }
+                if self.head.len() > MAX_HEAD {
+                    return Err(Ambiguous);
+                }
+                Ok(&[])
             }
-            if end.is_none() {
-                check_lines(&self.head)?;
-                return Ok(rest);
-            }
-            self.state = read_head(&std::mem::take(&mut self.head), self.first)?;
         }
-        self.first = false;
-        Ok(rest)
     }
 }
 
@@ -166,27 +162,42 @@ fn skip<'b>(left: &mut u64, bytes: &'b [u8]) -> &'b [u8] {
     &bytes[count..]
 }
 
+/// What follows this head, and how long it is; None while it is not complete.
+///
 /// Every LF follows a CR, and every CR is followed by LF; a CR at the very end may still be.
-fn check_lines(head: &[u8]) -> Result<(), Ambiguous> {
-    let mut before = 0;
-    for byte in head {
+fn read_head(head: &[u8], first: bool) -> Result<Option<(State, usize)>, Ambiguous> {
+    let (mut lengths, mut begun, mut start, mut before) = (Lengths::default(), false, 0, 0);
+    for (at, byte) in head.iter().enumerate() {
         if (*byte == b'\n') != (before == b'\r') {
             return Err(Ambiguous);
         }
         before = *byte;
+        if *byte != b'\n' {
+            continue;
+        }
+        let line = &head[start..at - 1];
+        start = at + 1;
+        if line.is_empty() && begun {
+            let next = if first && head.starts_with(PREFACE) { State::Other } else { lengths.next()? };
+            return Ok(Some((next, at + 1)));
+        }
+        if begun {
+            lengths.read(line)?;
+        }
+        begun = begun || !line.is_empty();
     }
-    Ok(())
+    Ok(None)
 }
 
-/// What follows this head.
-fn read_head(head: &[u8], first: bool) -> Result<State, Ambiguous> {
-    if first && head.starts_with(PREFACE) {
-        return Ok(State::Other);
-    }
-    check_lines(head)?;
-    let (mut length, mut chunked) = (None, false);
-    let lines = head[..head.len() - 4].split(|byte| *byte == b'\n').skip(1);
-    for line in lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
+/// What a head says about the length of its body.
+#[derive(Debug, Default)]
+struct Lengths {
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Lengths {
+    fn read(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
         if line.first().is_none_or(|byte| matches!(byte, b' ' | b'\t')) {
             return Err(Ambiguous);
         }
@@ -195,22 +206,26 @@ fn read_head(head: &[u8], first: bool) -> Result<State, Ambiguous> {
         if name.eq_ignore_ascii_case(b"content-length") {
             let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
             let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-            if length.is_some() || !digits {
+            if self.length.is_some() || !digits {
                 return Err(Ambiguous);
             }
-            length = Some(number.ok_or(Ambiguous)?);
+            self.length = Some(number.ok_or(Ambiguous)?);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Ambiguous);
             }
-            chunked = true;
+            self.chunked = true;
         }
+        Ok(())
     }
-    match (length, chunked) {
-        (Some(_), true) => Err(Ambiguous),
-        (None, true) => Ok(State::Size(Line::default())),
-        (Some(0) | None, false) => Ok(State::Head),
-        (Some(length), false) => Ok(State::Body(length)),
+
+    fn next(&self) -> Result<State, Ambiguous> {
+        match (self.length, self.chunked) {
+            (Some(_), true) => Err(Ambiguous),
+            (None, true) => Ok(State::Size(Line::default())),
+            (Some(0) | None, false) => Ok(State::Head),
+            (Some(length), false) => Ok(State::Body(length)),
+        }
     }
 }
 

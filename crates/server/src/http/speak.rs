@@ -153,7 +153,7 @@ impl Speaker {
                 let refusal = if dialect.http.wrong_method_is_not_found {
                     Refusal::NotFound
                 } else {
-                    Refusal::MethodNotAllowed(methods.clone())
+                    Refusal::MethodNotAllowed(methods.iter().map(|name| (*name).to_owned()).collect())
                 };
                 return dialect.say(Some(route), asked, Err(&refusal));
             }

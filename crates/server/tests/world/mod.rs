@@ -131,6 +131,11 @@ impl World {
         drop(self.stop.take());
     }
 
+    /// What asks the server to stop when it goes.
+    pub fn take_stop(&mut self) -> Option<oneshot::Sender<()>> {
+        self.stop.take()
+    }
+
     /// Waits until it has stopped.
     pub async fn stopped(&mut self) {
         let served = self.served.take().unwrap();

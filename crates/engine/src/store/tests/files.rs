@@ -355,3 +355,60 @@ fn the_log_does_not_grow_without_end() {
     let log = fs::metadata(file::beside(&folder.database(), "-wal")).unwrap().len();
     assert!(log < 12 << 20, "{log} bytes after 20 MiB");
 }
+
+#[test]
+fn a_session_that_another_process_ends_is_ended_at_the_next_look() {
+    let folder = Folder::new("elsewhere");
+    let (here, elsewhere) = (folder.open(), folder.open());
+    let user = wait(add(&here, person(1)));
+    let whose = Whose::Known { user: user.user.id, epoch: user.epoch };
+    let ended = |store: &Store, number| store.session(SessionId(number)).unwrap().unwrap().0.ended.is_some();
+    for number in 1..50 {
+        wait(here.record(vec![Change::OpenSession { whose, session: session(number) }])).unwrap().unwrap();
+        // Twice, so that the second look is remembered.
+        assert!(!ended(&here, number) && !ended(&here, number));
+        let end = Change::EndSession {
+            session: SessionId(number),
+            reason: domain::session::EndReason::Operator,
+            at: at(1100),
+        };
+        wait(elsewhere.record(vec![end])).unwrap().unwrap();
+        assert!(ended(&here, number), "session {number}");
+        assert!(ended(&elsewhere, number), "session {number}");
+    }
+}
+
+#[test]
+fn looks_beside_many_commits_never_see_an_older_state_than_before() {
+    let folder = Folder::new("beside");
+    let store = folder.open();
+    let user = wait(add(&store, person(1)));
+    let whose = Whose::Known { user: user.user.id, epoch: user.epoch };
+    wait(store.record(vec![Change::OpenSession { whose, session: session(1) }])).unwrap().unwrap();
+    let store = std::sync::Arc::new(store);
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let lookers: Vec<_> = (0..3)
+        .map(|_| {
+            let (store, done) = (std::sync::Arc::clone(&store), std::sync::Arc::clone(&done));
+            std::thread::spawn(move || {
+                loop {
+                    let answered = done.load(std::sync::atomic::Ordering::Acquire);
+                    let (_, account) = store.session(SessionId(1)).unwrap().unwrap();
+                    let seen = account.user.last_login_at.map_or(0, Moment::millis);
+                    assert!(seen >= answered, "saw {seen} after {answered} was answered");
+                    if answered >= 300 {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    for number in 1..=300 {
+        let note = Change::NoteSignIn { user: user.user.id, at: Moment::from_millis(number) };
+        wait(store.record(vec![note])).unwrap().unwrap();
+        done.store(number, std::sync::atomic::Ordering::Release);
+    }
+    for looker in lookers {
+        looker.join().unwrap();
+    }
+}
