@@ -92,9 +92,14 @@ fn the_page_of_settings_is_current() {
          | setting | default | meaning | environment |\n|---|---|---|---|\n",
     );
     for setting in &SETTINGS {
-        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         let variable = setting.name.to_uppercase().replace('.', "__");
-        let _ = writeln!(text, "| `{}` | {default} | {} | `COUNTERSIGN_{variable}` |", setting.name, setting.about);
+        let _ = writeln!(
+            text,
+            "| `{}` | {default} | {} | `COUNTERSIGN_{variable}` |",
+            setting.name, setting.about
+        );
     }
     text.push_str(
         "\n## Mounts\n\nWithout any `[[mount]]`, every built-in dialect is mounted. With one or more, only those are.\n\n\
