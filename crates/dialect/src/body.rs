@@ -228,7 +228,10 @@ fn parameter(head: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn multi(text: &str) -> Result<(Vec<(String, String)>, Vec<(String, usize)>), String> {
+    /// Fields with their texts and files with their sizes.
+    type Read = (Vec<(String, String)>, Vec<(String, usize)>);
+
+    fn multi(text: &str) -> Result<Read, String> {
         match multipart(&Bytes::from(text.to_owned()), Some("B"))? {
             Body::Fields(fields, files) => {
                 Ok((fields, files.into_iter().map(|(name, file)| (name, file.bytes.len())).collect()))

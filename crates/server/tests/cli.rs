@@ -170,6 +170,7 @@ fn a_secret_for_a_dialect_without_one_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one life of one user, told in order")]
 fn users_are_added_shown_changed_switched_off_and_deleted() {
     let home = Home::new();
     let added = run_with(

@@ -1,5 +1,8 @@
 //! What the README and the applications' own documents say to paste gives the documented answers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what was not looked at is said")]
+
 #[path = "interop/binary.rs"]
 #[expect(dead_code, reason = "shared with other tests, which use more of it")]
 mod binary;

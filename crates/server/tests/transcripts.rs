@@ -1,5 +1,7 @@
 //! Every transcript of every dialect is answered to the byte. `UPDATE=1` rewrites the expected answers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use countersign_server::replay::Stage;
 use dialect::Dialect;
 use dialect::transcript::Transcript;
