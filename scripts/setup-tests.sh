@@ -19,6 +19,8 @@ missing_programs() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || printf 'python3-venv '
     command -v node >/dev/null || printf 'nodejs '
     command -v npm >/dev/null || printf 'npm '
+    # The README's examples are pasted as they are.
+    command -v curl >/dev/null || printf 'curl '
 }
 
 install_programs() {

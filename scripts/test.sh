@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if cargo nextest --version >/dev/null 2>&1; then
+    cargo test --workspace --doc --quiet
     cargo nextest run --workspace --no-fail-fast "$@"
-    cargo test --workspace --doc
 else
     cargo test --workspace --no-fail-fast "$@"
 fi

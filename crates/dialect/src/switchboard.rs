@@ -111,6 +111,9 @@ impl Switchboard {
             .rsplit_once(':')
             .map_or(host, |(name, port)| if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host });
         let bare = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+        if let Some(found) = self.fixed_routes(method, path, bare, host) {
+            return found;
+        }
         let mut hits = self.hits(path, bare, host);
         let Some(first) = hits.first() else { return self.nothing(path, host) };
         let mount = first.0.0;
@@ -135,15 +138,38 @@ impl Switchboard {
         }
     }
 
+    /// The short way to what nearly every request asks for: a path without parameters that one mount answers.
+    fn fixed_routes(&self, method: &Method, path: &str, bare: &str, host: &str) -> Option<Found<'_>> {
+        let list = self.fixed.get(bare)?;
+        let mount = list.first()?.0;
+        if !list.iter().all(|at| at.0 == mount && self.fits(*at, path, host)) {
+            return None;
+        }
+        let (mut routes, mut allow) = (Vec::with_capacity(1), Vec::with_capacity(2));
+        for at in list {
+            let route = self.route(*at);
+            if route.method == *method {
+                routes.push(route);
+            }
+            if !allow.contains(&route.method.as_str()) {
+                allow.push(route.method.as_str());
+            }
+        }
+        (!routes.is_empty()).then(|| Found::Routes { mount, routes, path: Vec::new(), allow })
+    }
+
+    /// Whether a route is there for this spelling of its path, on this host.
+    fn fits(&self, at: (usize, usize), path: &str, host: &str) -> bool {
+        let place = &self.places[at.0];
+        let slash =
+            place.dialect.http.either_slash || path.ends_with('/') == self.route(at).path.text.ends_with('/');
+        slash && (place.host.is_empty() || place.host.eq_ignore_ascii_case(host))
+    }
+
     /// Routes on the path, those of a named host before those of any.
     #[expect(clippy::type_complexity, reason = "pairs of place and parameters, used only here")]
     fn hits(&self, path: &str, bare: &str, host: &str) -> Vec<((usize, usize), Vec<(String, String)>)> {
-        let fits = |at: &(usize, usize)| {
-            let place = &self.places[at.0];
-            let slash = place.dialect.http.either_slash
-                || path.ends_with('/') == self.route(*at).path.text.ends_with('/');
-            slash && (place.host.is_empty() || place.host.eq_ignore_ascii_case(host))
-        };
+        let fits = |at: &(usize, usize)| self.fits(*at, path, host);
         let fixed = self.fixed.get(bare).into_iter().flatten().filter(|at| fits(at));
         let mut hits: Vec<_> = fixed.map(|at| (*at, Vec::new())).collect();
         if hits.is_empty() {

@@ -98,6 +98,8 @@ pub struct NewUser {
     pub id: Option<UserId>,
     /// Random, or kept from an import.
     pub uuid: Uuid,
+    /// Whether the UUID was drawn just now and so says nothing about who it is.
+    pub uuid_is_new: bool,
     /// Display form and canonical key.
     pub username: Option<(String, UsernameKey)>,
     /// Display form and canonical key.

@@ -171,6 +171,7 @@ impl Record {
         Ok(NewUser {
             id: self.id.map(UserId),
             uuid: self.uuid.unwrap_or(uuid),
+            uuid_is_new: self.uuid.is_none(),
             username,
             email,
             email_verified: self.email_verified,

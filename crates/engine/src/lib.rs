@@ -72,6 +72,11 @@ struct Inner {
     upgrades: Arc<Semaphore>,
 }
 
+/// The version of the SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    store::sqlite_version()
+}
+
 impl Engine {
     /// Opens the database, starts the hashing threads and derives the ticket keys.
     ///

@@ -158,6 +158,7 @@ impl Engine {
         let user = NewUser {
             id: None,
             uuid: self.chance().uuid()?,
+            uuid_is_new: true,
             username,
             email,
             email_verified: request.email_verified,

@@ -225,9 +225,9 @@ fn escape(line: &mut String, text: &str) {
 }
 
 fn json_name(line: &mut String, name: &str) {
-    line.push(if line.is_empty() { '{' } else { ',' });
-    json_text(line, name);
-    line.push(':');
+    line.push_str(if line.is_empty() { "{\"" } else { ",\"" });
+    line.push_str(name);
+    line.push_str("\":");
 }
 
 fn json_field(line: &mut String, name: &str, value: &str) {

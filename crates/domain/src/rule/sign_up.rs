@@ -102,6 +102,7 @@ pub fn newcomer(request: &SignUp, identity: &Identity, admission: &Admission, sc
     NewUser {
         id: None,
         uuid: admission.uuid,
+        uuid_is_new: true,
         username: identity.username.clone(),
         email: identity.email.clone(),
         email_verified: false,

@@ -6,6 +6,7 @@ use super::{ImportSum, schemes, users};
 use crate::error::Fault;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use domain::change::Conflict;
+use domain::id::UserId;
 use domain::user::NewUser;
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -109,6 +110,7 @@ fn add_all(
 #[derive(Default)]
 struct Found {
     sum: ImportSum,
+    added: HashSet<UserId>,
     place: usize,
     conflicts: Vec<(usize, Conflict)>,
 }
@@ -121,12 +123,16 @@ impl Found {
         labels: &mut HashSet<String>,
     ) -> rusqlite::Result<()> {
         match users::add(conn, user) {
-            Ok(_) => {
+            Ok(id) => {
                 self.sum.added += 1;
+                self.added.insert(id);
                 labels.extend(user.password_hash.as_ref().and_then(|hash| crate::hasher::label(&hash.0)));
             }
-            Err(Halt::Conflict(_)) if users::is_there(conn, user)? => self.sum.unchanged += 1,
-            Err(Halt::Conflict(conflict)) => self.conflicts.push((self.place, conflict)),
+            Err(Halt::Conflict(conflict)) => match users::found_there(conn, user)? {
+                // Somebody whom an earlier line of the same file brought is not the same person again.
+                Some(id) if !self.added.contains(&id) => self.sum.unchanged += 1,
+                Some(_) | None => self.conflicts.push((self.place, conflict)),
+            },
             Err(Halt::Failed(error)) => return Err(error),
         }
         self.place += 1;

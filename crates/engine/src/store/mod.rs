@@ -63,6 +63,11 @@ pub struct ImportSum {
     pub unchanged: u64,
 }
 
+/// The version of the SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// The database of one server. Dropping it finishes what was asked and closes it.
 pub struct Store {
     // Dropped in this order: readers before the writer, so that the writer closes last and carries over the log.

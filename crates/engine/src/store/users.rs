@@ -62,8 +62,9 @@ const BURY: &str = "INSERT INTO gone_users (id, uuid) VALUES ($1, $2)";
 const EMAIL_OWNER: &str = "SELECT id FROM users WHERE email_key = $1";
 const USERNAME_OWNER: &str = "SELECT id FROM users WHERE username_key = $1";
 const SAME: &str = "SELECT count(*), count(CASE WHEN email_key IS NOT DISTINCT FROM $1 \
-     AND username_key IS NOT DISTINCT FROM $2 AND ($3 IS NULL OR id = $3) THEN 1 END) \
-     FROM users WHERE id = $3 OR uuid = $4";
+     AND username_key IS NOT DISTINCT FROM $2 AND ($3 IS NULL OR id = $3) THEN 1 END), max(id) \
+     FROM users WHERE id = $3 OR uuid = $4 \
+     OR ($3 IS NULL AND $4 IS NULL AND (email_key = $1 OR username_key = $2))";
 
 /// The account with this id.
 pub(super) fn by_id(conn: &Connection, id: UserId) -> Result<Option<Account>, Fault> {
@@ -158,16 +159,17 @@ pub(super) fn add(conn: &Connection, user: &NewUser) -> Result<UserId, Halt> {
 }
 
 /// Whether the store has this very user: the same id or UUID, the same address and user name, nobody else involved.
-pub(super) fn is_there(conn: &Connection, user: &NewUser) -> rusqlite::Result<bool> {
+/// Where neither id nor UUID was given, the same address and user name are enough. Gives the id.
+pub(super) fn found_there(conn: &Connection, user: &NewUser) -> rusqlite::Result<Option<UserId>> {
     let (_, username_key) = split(user.username.as_ref(), UsernameKey::as_str);
     let (_, email_key) = split(user.email.as_ref(), EmailKey::as_str);
-    let uuid = user.uuid.as_bytes().as_slice();
-    let (found, same): (i64, i64) = conn
+    let uuid = (!user.uuid_is_new).then(|| user.uuid.as_bytes().as_slice());
+    let (found, same, id): (i64, i64, Option<i64>) = conn
         .prepare_cached(SAME)?
         .query_row(params![email_key, username_key, user.id.map(|id| id.0), uuid], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-    Ok(found == 1 && same == 1)
+    Ok(id.filter(|_| found == 1 && same == 1).map(UserId))
 }
 
 /// Changes the fields that are given.

@@ -89,7 +89,8 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
     if config.database().exists() {
         match user::open(config) {
             Ok(engine) if engine.is_ready() => {
-                findings.add(Mark::Good, "database", "it opens and can be written")
+                let text = format!("it opens and can be written (SQLite {})", engine::sqlite_version());
+                findings.add(Mark::Good, "database", text)
             }
             Ok(_) => findings.add(Mark::Bad, "database", "it can not be written"),
             Err(ended) => findings.add(Mark::Bad, "database", ended.messages.join("; ")),

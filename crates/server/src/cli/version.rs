@@ -9,6 +9,7 @@ pub fn run(deps: bool) {
         return;
     }
     line(&format!("dialect language {}", dialect::LANGUAGE));
+    line(&format!("sqlite {}", engine::sqlite_version()));
     line(&format!("target {} {}", std::env::consts::ARCH, std::env::consts::OS));
     let dialects: Vec<&str> = crate::mounts::BUILT_IN.iter().map(|(name, _)| *name).collect();
     line(&format!("dialects {}", dialects.join(" ")));

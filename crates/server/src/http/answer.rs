@@ -11,12 +11,14 @@ use crate::app::Spoken;
 use crate::config::MountConfig;
 use crate::telemetry::Visit;
 use bytes::Bytes;
+use dialect::Dialect;
 use domain::refusal::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The longest target of a request, in bytes (SEC-100).
@@ -62,13 +64,13 @@ struct Answer {
     audience: Audience,
     /// Whether the connection is of no use afterwards.
     last: bool,
-    dialect: String,
+    dialect: Option<Arc<Dialect>>,
     verb: &'static str,
 }
 
 impl Answer {
     fn of(response: Response<Bytes>) -> Answer {
-        Answer { response, audience: Audience::Client, last: false, dialect: String::new(), verb: "" }
+        Answer { response, audience: Audience::Client, last: false, dialect: None, verb: "" }
     }
 
     fn last(response: Response<Bytes>) -> Answer {
@@ -106,7 +108,7 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
             bytes: answer.response.body().len(),
             took: began.elapsed(),
             address: &from.address,
-            dialect: &answer.dialect,
+            dialect: answer.dialect.as_ref().map_or("", |dialect| &dialect.name),
             verb: answer.verb,
         });
     }
@@ -123,8 +125,7 @@ async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: Fro
     let spoken = app.spoken();
     let speaker = &spoken.speaker;
     let way = speaker.way(&parts);
-    let (dialect, verb) =
-        (way.mount().map_or_else(String::new, |mount| mount.dialect.name.clone()), way.verb());
+    let (dialect, verb) = (way.mount().map(|mount| Arc::clone(&mount.dialect)), way.verb());
     let crossing = way.mount().filter(|_| spoken.cross_origin).and_then(|mount| place(&spoken, mount));
     let origin = crossing.is_some().then(|| origin_headers(&parts.headers));
     let preflight = crossing
@@ -191,7 +192,7 @@ fn broken(app: &App, gist: &Gist, id: &str, status: StatusCode) -> Answer {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    let dialect = way.mount().map_or_else(String::new, |mount| mount.dialect.name.clone());
+    let dialect = way.mount().map(|mount| Arc::clone(&mount.dialect));
     Answer { dialect, verb: way.verb(), ..Answer::of(response) }
 }
 

@@ -52,6 +52,16 @@ pub async fn a_second_run_finds_everything_unchanged(store: Store) {
     }
     users.extend(people(500..502));
     assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 2, unchanged: 300 }));
+    // Without id and UUID, address and user name are enough, both of them.
+    let nameless = |number| NewUser {
+        id: None,
+        uuid: Uuid::from_u128(u128::from(number) + 5_000_000),
+        uuid_is_new: true,
+        ..person(number)
+    };
+    assert_eq!(import(&store, vec![nameless(500)], false).await, Ok(ImportSum { added: 0, unchanged: 1 }));
+    let half = NewUser { username: None, ..nameless(501) };
+    assert_eq!(import(&store, vec![half], false).await.unwrap_err().len(), 1);
     // Another address under the same id is another person.
     users[0].email = None;
     assert_eq!(import(&store, users, false).await.unwrap_err().len(), 1);

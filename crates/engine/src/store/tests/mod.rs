@@ -81,6 +81,7 @@ fn person(number: u32) -> NewUser {
     NewUser {
         id: None,
         uuid: Uuid::from_u128(0x1000 + u128::from(number)),
+        uuid_is_new: false,
         username: Some((name.clone(), UsernameKey::parse(&name).unwrap())),
         email: Some((email.clone(), EmailKey::parse(&email).unwrap())),
         email_verified: false,

@@ -1,0 +1,77 @@
+//! Which rows does the table have, and in which groups are they measured?
+
+mod burst;
+mod footprint;
+mod million;
+mod profile;
+mod refresh;
+mod sign_in;
+mod storm;
+
+use clap::ValueEnum;
+
+use crate::Outcome;
+use crate::bench::Bench;
+use crate::table::Row;
+
+/// Rows that are measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Group {
+    /// Sign-ins beside raw hashes.
+    SignIn,
+    /// Sign-ups beside raw hashes.
+    SignUp,
+    /// Durable refreshes beside the disk.
+    Refresh,
+    /// The profile beside a server that only verifies the token.
+    Profile,
+    /// The profile and refreshes beside a flood of sign-ins.
+    Storm,
+    /// A thousand wrong passwords at once.
+    Burst,
+    /// Size, memory, start.
+    Footprint,
+    /// A million users in the table.
+    Million,
+}
+
+impl Group {
+    /// The groups that were asked for, else all; a quick run leaves the million out unless it is asked for.
+    pub fn chosen(only: &[Group], quick: bool) -> Vec<Group> {
+        if !only.is_empty() {
+            return only.to_vec();
+        }
+        Group::value_variants().iter().copied().filter(|group| !quick || *group != Group::Million).collect()
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::SignIn => "sign-in",
+            Group::SignUp => "sign-up",
+            Group::Refresh => "refresh",
+            Group::Profile => "profile",
+            Group::Storm => "storm",
+            Group::Burst => "burst",
+            Group::Footprint => "footprint",
+            Group::Million => "million",
+        }
+    }
+
+    /// Measures its rows.
+    ///
+    /// # Errors
+    /// The server does not start, a load fails, or an answer is not what it should be.
+    pub fn measure(self, bench: &Bench) -> Outcome<Vec<Row>> {
+        match self {
+            Group::SignIn => sign_in::sign_in(bench),
+            Group::SignUp => sign_in::sign_up(bench),
+            Group::Refresh => refresh::measure(bench),
+            Group::Profile => profile::measure(bench),
+            Group::Storm => storm::measure(bench),
+            Group::Burst => burst::measure(bench),
+            Group::Footprint => footprint::measure(bench),
+            Group::Million => million::measure(bench),
+        }
+    }
+}
