@@ -21,7 +21,7 @@ mod wording;
 pub use compiled::{Dialect, LANGUAGE};
 pub use file::FileFault;
 pub use hear::{Ask, Heard};
-pub use route::Route;
+pub use route::{BODY_LIMIT, Route};
 pub use say::{Asked, default_status};
 pub use slot::slot_names;
 pub use switchboard::{Found, Place, Switchboard};

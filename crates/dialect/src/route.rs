@@ -12,6 +12,11 @@ use domain::shape::{Form, Slot, TextPart};
 use http::Method;
 use std::collections::BTreeMap;
 
+/// Largest body of a route, in bytes (security.md 3.7).
+pub const BODY_LIMIT: usize = 16 << 10;
+/// Largest body of a route that takes a file: the file and its frame (SEC-107).
+const FILE_BODY_LIMIT: usize = (1 << 20) + (64 << 10);
+
 /// One segment of a path pattern: literal text around at most one parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -170,7 +175,7 @@ impl Route {
     /// Largest body, in bytes (security.md 3.7; SEC-107 for pictures).
     pub fn body_limit(&self) -> usize {
         let files = self.takes.iter().any(|take| take.kind == take::Kind::File);
-        if files { (1 << 20) + (64 << 10) } else { 16 << 10 }
+        if files { FILE_BODY_LIMIT } else { BODY_LIMIT }
     }
 
     /// Whether an input or a condition stands in such a place.

@@ -1,8 +1,8 @@
 //! How is a transcript replayed against a server that already runs, ours or the original?
 
-use crate::replay::{Played, compared};
+use crate::replay::{Played, converse};
 use bytes::Bytes;
-use dialect::transcript::{Act, Kept, Ready, Step, Transcript, claim, pointed};
+use dialect::transcript::{Act, Kept, Ready, Transcript};
 use http::{Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -40,42 +40,9 @@ impl Target {
     ///
     /// Refused: a conversation with a line that can not be carried out on another server, named with its line.
     pub async fn play(&self, transcript: &Transcript) -> Result<Vec<Played>, String> {
-        let mut kept = Kept::new();
-        let mut last = Bytes::new();
-        let mut played = Vec::new();
-        for step in &transcript.steps {
-            match step {
-                Step::Exchange(exchange) => {
-                    let at = |message| format!("{}: {message}", exchange.line);
-                    let response = self.send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
-                    last = response.body().clone();
-                    played.push(compared(exchange, &response, &kept, true).map_err(at)?);
-                }
-                Step::Act(line, act) => {
-                    let (name, value) =
-                        self.carried(act, &last, &kept).map_err(|m| format!("{line}: {m}"))?;
-                    kept.insert(name, value);
-                }
-            }
-        }
-        Ok(played)
-    }
-
-    fn carried(&self, act: &Act, last: &Bytes, kept: &Kept) -> Result<(String, String), String> {
-        match act {
-            Act::Keep(name, pointer) => {
-                let value = pointed(last, pointer).ok_or_else(|| format!("there is no {pointer} to keep"))?;
-                Ok((name.clone(), value))
-            }
-            Act::Claim(name, token, wanted) => {
-                let value = kept.get(token).and_then(|token| claim(token, wanted));
-                Ok((name.clone(), value.ok_or_else(|| format!("there is no claim {wanted} to keep"))?))
-            }
-            Act::Advance(_) => Err("`advance` can not be carried out on another server".to_owned()),
-            Act::Sign(..) => Err("`sign` can not be carried out on another server".to_owned()),
-            Act::Edit(..) => Err("`edit` can not be carried out on another server".to_owned()),
-            Act::Delete(_) => Err("`delete` can not be carried out on another server".to_owned()),
-        }
+        let send = async |ready| self.send(ready).await;
+        let act = async |act: &Act, _: &mut Kept| carried(act);
+        converse(transcript, true, send, act).await
     }
 
     /// Sends one request on a connection of its own.
@@ -110,6 +77,18 @@ impl Target {
         driver.abort();
         Ok(Response::from_parts(parts, body))
     }
+}
+
+/// What only a server in memory can do is refused by name.
+fn carried(act: &Act) -> Result<(), String> {
+    let word = match act {
+        Act::Keep(..) | Act::Claim(..) => return Ok(()),
+        Act::Advance(_) => "advance",
+        Act::Sign(..) => "sign",
+        Act::Edit(..) => "edit",
+        Act::Delete(_) => "delete",
+    };
+    Err(format!("`{word}` can not be carried out on another server"))
 }
 
 #[cfg(test)]

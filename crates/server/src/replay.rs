@@ -86,23 +86,9 @@ impl Stage {
     /// Plays a conversation from its first line. Refused: what can not be carried out, with the line.
     pub async fn play(&self, transcript: &Transcript) -> Result<Vec<Played>, String> {
         self.add_users(&transcript.users).await?;
-        let mut kept = Kept::new();
-        let mut last = Bytes::new();
-        let mut played = Vec::new();
-        for step in &transcript.steps {
-            match step {
-                Step::Exchange(exchange) => {
-                    let at = |message| format!("{}: {message}", exchange.line);
-                    let response = self.send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
-                    last = response.body().clone();
-                    played.push(compared(exchange, &response, &kept, !self.repeatable).map_err(at)?);
-                }
-                Step::Act(line, act) => {
-                    self.act(act, &last, &mut kept).await.map_err(|message| format!("{line}: {message}"))?;
-                }
-            }
-        }
-        Ok(played)
+        let send = async |ready| self.send(ready).await;
+        let act = async |act: &Act, kept: &mut Kept| self.act(act, kept).await;
+        converse(transcript, !self.repeatable, send, act).await
     }
 
     /// Sends one request through the same door as the server's.
@@ -153,14 +139,11 @@ impl Stage {
         user
     }
 
-    async fn act(&self, act: &Act, last: &Bytes, kept: &mut Kept) -> Result<(), String> {
+    async fn act(&self, act: &Act, kept: &mut Kept) -> Result<(), String> {
         match act {
+            // `converse` keeps what is to be kept.
+            Act::Keep(..) | Act::Claim(..) => {}
             Act::Advance(seconds) => self.clock.advance_seconds(*seconds),
-            Act::Keep(name, pointer) => keep(kept, name, pointed(last, pointer), pointer)?,
-            Act::Claim(name, token, wanted) => {
-                let value = kept.get(token).and_then(|token| claim(token, wanted));
-                keep(kept, name, value, wanted)?;
-            }
             Act::Sign(name, claims) => {
                 let claims = filled(claims, kept)?;
                 kept.insert(name.clone(), self.keys.sign(claims.as_bytes()));
@@ -177,6 +160,43 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// Plays a conversation: `send` sends a request, `act` carries out what is not just kept. `by_kind` says how answers are
+/// compared. Refused: what can not be sent or carried out, with its line.
+pub(crate) async fn converse(
+    transcript: &Transcript,
+    by_kind: bool,
+    send: impl AsyncFn(Ready) -> Result<Response<Bytes>, String>,
+    act: impl AsyncFn(&Act, &mut Kept) -> Result<(), String>,
+) -> Result<Vec<Played>, String> {
+    let mut kept = Kept::new();
+    let mut last = Bytes::new();
+    let mut played = Vec::new();
+    for step in &transcript.steps {
+        match step {
+            Step::Exchange(exchange) => {
+                let at = |message| format!("{}: {message}", exchange.line);
+                let response = send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
+                last = response.body().clone();
+                played.push(compared(exchange, &response, &kept, by_kind).map_err(at)?);
+            }
+            Step::Act(line, what) => {
+                let done = match what {
+                    Act::Keep(name, pointer) => keep(&mut kept, name, pointed(&last, pointer), pointer),
+                    Act::Claim(name, token, wanted) => {
+                        let value = kept.get(token).and_then(|token| claim(token, wanted));
+                        keep(&mut kept, name, value, wanted)
+                    }
+                    Act::Advance(_) | Act::Sign(..) | Act::Edit(..) | Act::Delete(_) => {
+                        act(what, &mut kept).await
+                    }
+                };
+                done.map_err(|message| format!("{line}: {message}"))?;
+            }
+        }
+    }
+    Ok(played)
 }
 
 fn keep(kept: &mut Kept, name: &str, value: Option<String>, what: &str) -> Result<(), String> {
@@ -217,7 +237,7 @@ fn stage_keys(dialect: &Dialect) -> Result<KeySet, String> {
 }
 
 /// Holds an answer against the expected one.
-pub fn compared(
+fn compared(
     exchange: &Exchange,
     response: &Response<Bytes>,
     kept: &Kept,

@@ -1,7 +1,7 @@
 //! The one handler of all dialects: hear a request, perform it, say the answer.
 
 use bytes::Bytes;
-use dialect::{Ask, Asked, Dialect, Found, Heard, Place, Route, Switchboard};
+use dialect::{Ask, Asked, BODY_LIMIT, Dialect, Found, Heard, Place, Route, Switchboard};
 use domain::caller::Caller;
 use domain::command::Command;
 use domain::contract::Contract;
@@ -12,10 +12,6 @@ use engine::{Engine, Error, Fault};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use std::sync::Arc;
 
-/// Body bound where no route says otherwise, in bytes (security.md 3.7).
-pub const BODY_LIMIT: usize = 16 << 10;
-/// What a route that takes a file may read at most, in bytes.
-const FILE_BODY_LIMIT: usize = (1 << 20) + (64 << 10);
 /// Longest client name that is kept, in bytes.
 const USER_AGENT_BYTES: usize = 256;
 
@@ -209,7 +205,6 @@ impl Way<'_> {
             }
             Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => BODY_LIMIT,
         }
-        .min(FILE_BODY_LIMIT)
     }
 
     /// The mount that answers, if any.
