@@ -29,6 +29,8 @@ pub struct Caller<'a> {
     pub address: String,
     /// Client software, cut to 256 bytes.
     pub user_agent: String,
+    /// Languages that the client wants, as in `Accept-Language`, cut to 128 bytes.
+    pub language: String,
     /// Id of the request, as in the log.
     pub request: String,
 }

@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::id::{SessionId, UserId};
+use crate::letter::NewLetter;
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
 use crate::token::Digest;
@@ -143,6 +144,8 @@ pub enum Change {
         /// As read.
         epoch: i64,
     },
+    /// Puts a letter into the outbox.
+    Post(Box<NewLetter>),
     /// Writes an event.
     Note(Box<Event>),
 }

@@ -22,6 +22,7 @@ pub use store::Place;
 use domain::caller::Caller;
 use domain::change::Change;
 use domain::command::Command;
+use domain::house::House;
 use domain::id::UserId;
 use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
@@ -51,8 +52,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Where randomness comes from.
     pub chance: Chance,
-    /// How many live sessions a user may have; the oldest end above it.
-    pub sessions_per_user: u32,
+    /// The rules of the house.
+    pub house: House,
 }
 
 /// The only door to users, sessions and tokens. Clones share everything.
@@ -68,7 +69,7 @@ struct Inner {
     darkroom: Darkroom,
     clock: Clock,
     chance: Chance,
-    sessions_per_user: u32,
+    house: House,
     upgrades: Arc<Semaphore>,
 }
 
@@ -94,7 +95,7 @@ impl Engine {
             darkroom: Darkroom::new(PictureLimits::DEFAULT),
             clock: settings.clock,
             chance: settings.chance,
-            sessions_per_user: settings.sessions_per_user.max(1),
+            house: settings.house,
             upgrades: Arc::new(Semaphore::new(UPGRADES)),
         };
         Ok(Engine { inner: Arc::new(inner) })
@@ -155,8 +156,8 @@ impl Engine {
         &self.inner.darkroom
     }
 
-    fn sessions_per_user(&self) -> u32 {
-        self.inner.sessions_per_user
+    fn house(&self) -> &House {
+        &self.inner.house
     }
 
     fn find_named(&self, named: &Named) -> Result<Option<Account>, Fault> {

@@ -72,7 +72,7 @@ impl App {
             hashing: config.hashing.clone(),
             clock: clock.clone(),
             chance: chance.clone(),
-            sessions_per_user: config.sessions_per_user,
+            house: config.house.clone(),
         };
         let engine = Engine::open(settings).map_err(|error| OpenFaults(vec![error.to_string()]))?;
         let spoken = spoken(&engine, loaded, equipped, &config)?;

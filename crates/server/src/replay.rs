@@ -7,6 +7,7 @@ use dialect::Dialect;
 use dialect::transcript::{
     Act, Exchange, Kept, Ready, Step, Transcript, claim, difference, filled, masked, pointed, rendered,
 };
+use domain::house::House;
 use domain::id::UserId;
 use domain::password::{Backend, Params, Workspace};
 use domain::secret::SecretBytes;
@@ -65,7 +66,7 @@ impl Stage {
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),
-            sessions_per_user: 50,
+            house: House::default(),
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;

@@ -14,10 +14,12 @@ mod sample;
 use crate::change::{Change, Whose};
 use crate::contract::Contract;
 use crate::event::{Event, EventKind};
+use crate::house::House;
 use crate::id::{SessionId, UserId};
+use crate::letter::{Letter, LinkId, NewLetter};
 use crate::refusal::Refusal;
 use crate::time::Moment;
-use crate::user::{Account, Status};
+use crate::user::{Account, Status, User};
 
 /// The circumstances of one command. `now` was read once.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +28,12 @@ pub struct Scene<'a> {
     pub now: Moment,
     /// The rules of the mount.
     pub contract: &'a Contract,
+    /// The rules of the house.
+    pub house: &'a House,
     /// Client address as text.
     pub address: &'a str,
+    /// Languages that the client wants, as in `Accept-Language`.
+    pub language: &'a str,
     /// Id of the request.
     pub request: &'a str,
 }
@@ -41,6 +47,22 @@ impl Scene<'_> {
     /// An event that says with which code the command was refused.
     pub fn note_refused(&self, kind: EventKind, user: Option<UserId>, refusal: &Refusal) -> Change {
         self.event(kind, user, None, refusal.code())
+    }
+
+    /// A letter of this command to the address that the user has now; none for a user without an address.
+    pub fn letter(&self, letter: Letter, user: &User, link: Option<(LinkId, Moment)>) -> Option<Change> {
+        let to = user.email.clone()?;
+        let expires_at = link.map_or(self.now.plus_seconds(NOTICE_SECONDS), |(_, end)| end);
+        Some(Change::Post(Box::new(NewLetter {
+            letter,
+            user: Some(user.id),
+            to,
+            name: user.first_name.clone(),
+            language: self.language.to_owned(),
+            link: link.map(|(id, _)| id),
+            expires_at,
+            at: self.now,
+        })))
     }
 
     fn event(
@@ -63,6 +85,8 @@ impl Scene<'_> {
     }
 }
 
+/// How long a notice without a link is worth sending.
+const NOTICE_SECONDS: i64 = 3 * 86_400;
 /// How far in the future a token without an id may say it was made.
 pub const AHEAD_SECONDS: i64 = 5;
 

@@ -4,14 +4,18 @@ use super::Scene;
 use crate::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
+use crate::house::{House, SessionRules};
 use crate::id::{SessionId, UserId};
+use crate::role::Roles;
 use crate::session::Session;
 use crate::shape::Shape;
 use crate::time::Moment;
 use crate::token::{Algorithm, Digest, HeaderPlan};
 use crate::user::{Account, Status, StoredHash, User};
 use serde_json::{Map, json};
+use std::collections::BTreeMap;
 
+static HOUSE: House = House { roles: Roles(BTreeMap::new()), sessions: SessionRules { per_user: 50 } };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
 pub(super) fn plan(kind: &str) -> ClaimsPlan {
@@ -57,7 +61,7 @@ pub(super) fn contract() -> Contract {
 }
 
 pub(super) fn scene(contract: &Contract) -> Scene<'_> {
-    Scene { now: NOW, contract, address: "192.0.2.1", request: "r1" }
+    Scene { now: NOW, contract, house: &HOUSE, address: "192.0.2.1", language: "", request: "r1" }
 }
 
 pub(super) fn account() -> Account {

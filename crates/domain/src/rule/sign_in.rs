@@ -13,8 +13,6 @@ use crate::user::{Account, Status};
 pub struct Offer {
     /// The session.
     pub session: NewSession,
-    /// How many live sessions a user may have.
-    pub sessions_per_user: u32,
 }
 
 /// Password first, then status, so that nobody learns of a ban without the password (SEC-10).
@@ -45,7 +43,7 @@ fn opening(account: &Account, offer: Offer, scene: &Scene<'_>) -> Vec<Change> {
     vec![
         Change::OpenSession { whose: account.as_read(), session: Box::new(offer.session) },
         Change::NoteSignIn { user, at: scene.now },
-        Change::CapSessions { user, keep: offer.sessions_per_user, at: scene.now },
+        Change::CapSessions { user, keep: scene.house.sessions.per_user, at: scene.now },
         scene.note(EventKind::SignedIn, Some(user), Some(session)),
     ]
 }
@@ -68,7 +66,7 @@ mod tests {
             address: String::new(),
             user_agent: String::new(),
         };
-        Offer { session, sessions_per_user: 50 }
+        Offer { session }
     }
 
     #[test]

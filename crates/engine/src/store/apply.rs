@@ -1,7 +1,7 @@
 //! How does a list of changes become rows?
 
 use super::fault::Halt;
-use super::{avatars, events, schemes, sessions, users};
+use super::{avatars, events, outbox, schemes, sessions, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -47,6 +47,7 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::EditUser { .. }
         | Change::PutAvatar { .. }
         | Change::DropAvatar { .. }
+        | Change::Post(_)
         | Change::Note(_) => true,
     }
 }
@@ -103,6 +104,7 @@ impl List {
             }
             Change::DropAvatar { name } => avatars::remove(conn, name)?,
             Change::DeleteUser { user, epoch } => users::delete(conn, *user, *epoch)?,
+            Change::Post(letter) => outbox::add(conn, letter, letter.user.or(self.added))?,
             Change::Note(event) => events::add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;

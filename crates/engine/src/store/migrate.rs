@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0003_events"),
     migration!("0004_avatars"),
     migration!("0005_hash_schemes"),
+    migration!("0006_outbox"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

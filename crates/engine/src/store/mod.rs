@@ -11,6 +11,7 @@ mod fault;
 mod file;
 mod import;
 mod migrate;
+mod outbox;
 mod readers;
 mod recent;
 mod schemes;

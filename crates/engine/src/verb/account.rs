@@ -1,6 +1,6 @@
 //! Delete one's own account.
 
-use super::{TRIES, Turn};
+use super::{Claimed, TRIES, Turn};
 use crate::error::{Error, Fault};
 use domain::command::Target;
 use domain::outcome::Outcome;
@@ -18,9 +18,7 @@ impl Turn<'_> {
             let account = self.bearer()?.account;
             judge_target(target, &account.user)?;
             let verified = match password {
-                Some(password) => {
-                    Some(self.check(&mut checked, account.password_hash.as_ref(), password).await?)
-                }
+                Some(password) => Some(self.check(&mut checked, Claimed::Account(&account), password).await?),
                 None => None,
             };
             let judgement = judge_deletion(&account, verified.map(|verified| verified.matches), &self.scene);

@@ -47,7 +47,9 @@ pub(crate) async fn perform(
     let scene = Scene {
         now: engine.clock().now(),
         contract: caller.contract,
+        house: engine.house(),
         address: &caller.address,
+        language: &caller.language,
         request: &caller.request,
     };
     let turn = Turn { engine, caller, scene };
@@ -73,6 +75,23 @@ pub(crate) async fn perform(
     }
 }
 
+/// Whose password is checked.
+pub(super) enum Claimed<'a> {
+    /// This account's.
+    Account(&'a Account),
+    /// Nobody has the identifier that was typed; holds its canonical form, or what was typed where it has none.
+    Nobody(#[expect(dead_code, reason = "read once tries are counted")] &'a str),
+}
+
+impl Claimed<'_> {
+    fn hash(&self) -> Option<&StoredHash> {
+        match self {
+            Claimed::Account(account) => account.password_hash.as_ref(),
+            Claimed::Nobody(_) => None,
+        }
+    }
+}
+
 /// The verdict on a typed password and the hash it was held against.
 struct Checked {
     against: Option<StoredHash>,
@@ -92,13 +111,16 @@ impl Turn<'_> {
         self.engine.find_named(named)
     }
 
-    /// Holds a password against a stored hash, or against the decoy; not twice against the same one.
+    /// Holds a password against the hash of the account claimed, or against the decoy; not twice against the same one.
+    ///
+    /// The one place where a password is checked, whatever the verb.
     async fn check(
         &self,
         checked: &mut Option<Checked>,
-        stored: Option<&StoredHash>,
+        claimed: Claimed<'_>,
         password: &Secret,
     ) -> Result<Verified, Error> {
+        let stored = claimed.hash();
         if let Some(known) = checked
             && known.against.as_ref() == stored
         {

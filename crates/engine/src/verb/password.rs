@@ -1,6 +1,6 @@
 //! Set a new password.
 
-use super::{TRIES, Turn};
+use super::{Claimed, TRIES, Turn};
 use crate::error::{Error, Fault};
 use domain::input::Input;
 use domain::outcome::Outcome;
@@ -24,7 +24,7 @@ impl Turn<'_> {
             if !flaws.is_empty() {
                 return Err(Refusal::InvalidInput(flaws).into());
             }
-            let verified = self.check(&mut checked, account.password_hash.as_ref(), current).await?;
+            let verified = self.check(&mut checked, Claimed::Account(&account), current).await?;
             let judgement = if verified.matches {
                 let hash = match &hash {
                     Some(hash) => hash,

@@ -144,7 +144,7 @@ impl Turn<'_> {
             Change::OpenSession { whose: account.as_read(), session: Box::new(new) },
             Change::CapSessions {
                 user: account.user.id,
-                keep: self.engine.sessions_per_user(),
+                keep: self.scene.house.sessions.per_user,
                 at: self.scene.now,
             },
             self.scene.note(EventKind::SignedIn, Some(account.user.id), Some(session.id)),

@@ -1,6 +1,6 @@
 //! Prove who you are.
 
-use super::{TRIES, Turn};
+use super::{Claimed, TRIES, Turn};
 use crate::error::{Error, Fault};
 use domain::command::Login;
 use domain::identifier::{EmailKey, UsernameKey};
@@ -22,11 +22,10 @@ impl Turn<'_> {
         let mut checked = None;
         for _ in 0..TRIES {
             let account = self.who(login, exact)?;
-            let stored = account.as_ref().and_then(|account| account.password_hash.as_ref());
-            let verified = self.check(&mut checked, stored, password).await?;
+            let claimed = account.as_ref().map_or(Claimed::Nobody(typed(login)), Claimed::Account);
+            let verified = self.check(&mut checked, claimed, password).await?;
             let (session, place) = self.new_session()?;
-            let offer =
-                Offer { session: session.clone(), sessions_per_user: self.engine.sessions_per_user() };
+            let offer = Offer { session: session.clone() };
             let judgement = judge(account.as_ref(), verified.matches, offer, &self.scene);
             if self.record(judgement.changes).await?.is_err() {
                 continue;
@@ -49,7 +48,7 @@ impl Turn<'_> {
 
     /// Who is meant. `exact`: only by the stored spelling.
     fn who(&self, login: &Login, exact: bool) -> Result<Option<Account>, Fault> {
-        let (Login::Email(text) | Login::Username(text) | Login::Either(text)) = login;
+        let text = typed(login);
         if text.len() > MAX_LOGIN_BYTES {
             return Ok(None);
         }
@@ -80,4 +79,10 @@ impl Turn<'_> {
         let exists = email.len() <= MAX_LOGIN_BYTES && self.by_email(&email)?.is_some();
         Ok(Outcome::EmailChecked { email, exists })
     }
+}
+
+/// The identifier as it was typed.
+fn typed(login: &Login) -> &str {
+    let (Login::Email(text) | Login::Username(text) | Login::Either(text)) = login;
+    text
 }

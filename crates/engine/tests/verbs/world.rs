@@ -6,6 +6,7 @@ use domain::command::{Command, Login, SignUp};
 use domain::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
+use domain::house::{House, SessionRules};
 use domain::outcome::{Outcome, Tokens};
 use domain::password::{Backend, Params};
 use domain::refusal::Refusal;
@@ -50,7 +51,7 @@ fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
         hashing,
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),
-        sessions_per_user,
+        house: House { sessions: SessionRules { per_user: sessions_per_user }, ..House::default() },
     })
     .unwrap()
 }
@@ -79,6 +80,7 @@ impl World {
             bearer: bearer.map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
             address: "192.0.2.1".into(),
             user_agent: "test".into(),
+            language: String::new(),
             request: "r".into(),
         }
     }

@@ -180,7 +180,7 @@ pub fn open(config: &Config) -> Result<Engine, Ended> {
         hashing: config.hashing.clone(),
         clock,
         chance,
-        sessions_per_user: config.sessions_per_user,
+        house: config.house.clone(),
     };
     Engine::open(settings).map_err(|error| Ended::wrong_one(error.to_string()))
 }

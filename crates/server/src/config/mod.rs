@@ -11,6 +11,7 @@ pub mod settings;
 pub use environment::asks_for_update;
 pub use mount::MountConfig;
 
+use domain::house::{House, SessionRules};
 use domain::password::{Backend, Params};
 use engine::HashSettings;
 use ipnet::IpNet;
@@ -145,8 +146,8 @@ pub struct Config {
     pub mounts: Vec<MountConfig>,
     /// How passwords are hashed.
     pub hashing: HashSettings,
-    /// Live sessions of one user.
-    pub sessions_per_user: u32,
+    /// The rules of the house.
+    pub house: House,
     /// Sizes.
     pub limits: Limits,
     /// Times.
@@ -304,7 +305,10 @@ fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) ->
         dialects: some(read.text("dialects")?).map(PathBuf::from),
         mounts,
         hashing: hashing(&read, values)?,
-        sessions_per_user: read.small("sessions.per_user")?,
+        house: House {
+            sessions: SessionRules { per_user: read.small("sessions.per_user")? },
+            ..House::default()
+        },
         limits,
         timeouts,
         log: LogConfig {

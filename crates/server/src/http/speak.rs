@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Longest client name that is kept, in bytes.
 const USER_AGENT_BYTES: usize = 256;
+/// Longest list of languages that is kept, in bytes.
+const LANGUAGE_BYTES: usize = 128;
 
 /// A dialect in its place, with the engine's side of it and its keys.
 #[derive(Clone, Debug)]
@@ -185,7 +187,8 @@ impl Speaker {
             keys: &mount.keys,
             bearer: heard.bearer,
             address: from.address,
-            user_agent: user_agent(parts),
+            user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
+            language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
             request: from.request,
         };
         match self.engine.perform(&caller, command).await {
@@ -253,9 +256,10 @@ fn say_fault(
     response
 }
 
-fn user_agent(parts: &Parts) -> String {
-    let text = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    text.chars().take(USER_AGENT_BYTES).collect()
+/// A header that is ASCII text, cut; empty when it is not there.
+fn text_of(parts: &Parts, name: &header::HeaderName, bytes: usize) -> String {
+    let text = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    text.chars().take(bytes).collect()
 }
 
 /// No dialect answers for the path.

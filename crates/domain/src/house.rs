@@ -1,0 +1,27 @@
+//! Which rules hold for the whole installation, whatever the contract?
+//!
+//! The operator's settings as the rules see them. What one contract demands stands in [`crate::contract::Contract`].
+
+use crate::role::Roles;
+
+/// The rules of the house.
+#[derive(Clone, Debug, Default)]
+pub struct House {
+    /// The roles and what they permit.
+    pub roles: Roles,
+    /// Sessions of one user.
+    pub sessions: SessionRules,
+}
+
+/// What holds for the sessions of every contract.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRules {
+    /// How many live sessions a user may have; the oldest end above it (SEC-70).
+    pub per_user: u32,
+}
+
+impl Default for SessionRules {
+    fn default() -> SessionRules {
+        SessionRules { per_user: 50 }
+    }
+}
