@@ -7,6 +7,7 @@ mod compiled;
 pub mod file;
 mod hear;
 mod input;
+pub mod openapi;
 mod route;
 mod said;
 mod say;

@@ -103,7 +103,7 @@ impl Dialect {
         status: u16,
         id: &str,
     ) -> Response<Bytes> {
-        let mut said = self.words(route, "fault").unwrap_or_else(|| self.default_words(route));
+        let mut said = self.words_for_fault(route);
         said.status = Some(status);
         let facts = Facts { fault: Some(id), ..base(asked) };
         self.respond(route, &said, status, &facts)
@@ -124,17 +124,27 @@ impl Dialect {
     /// The route's, else the dialect's, else those of the code that is said in its place. Status and `{code}` go with the code
     /// that is said: without words of its own, an unknown user looks like a wrong password in every byte (SEC-12).
     fn said_for(&self, route: Option<&Route>, refusal: &Refusal) -> (Said, &'static str) {
-        let exact = match refusal {
-            Refusal::TokenClaimMissing(claim) => self.words(route, &format!("{}.{claim}", refusal.code())),
-            _ => None,
-        };
-        let mut code = refusal.code();
-        let mut found = exact.or_else(|| self.words(route, code));
+        if let Refusal::TokenClaimMissing(claim) = refusal
+            && let Some(exact) = self.words(route, &format!("{}.{claim}", refusal.code()))
+        {
+            return (exact, refusal.code());
+        }
+        self.words_for(route, refusal.code())
+    }
+
+    /// The words for a code of [`domain::refusal::REFUSAL_CODES`], and the code that they are for.
+    pub(crate) fn words_for(&self, route: Option<&Route>, mut code: &'static str) -> (Said, &'static str) {
+        let mut found = self.words(route, code);
         while let (None, Some(next)) = (&found, Refusal::said_as(code)) {
             code = next;
             found = self.words(route, code);
         }
         (found.unwrap_or_else(|| self.default_words(route)), code)
+    }
+
+    /// The words for something that broke.
+    pub(crate) fn words_for_fault(&self, route: Option<&Route>) -> Said {
+        self.words(route, "fault").unwrap_or_else(|| self.default_words(route))
     }
 
     fn default_words(&self, route: Option<&Route>) -> Said {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use engine::{Chance, Clock, Engine, Fault, Place, Settings};
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -46,6 +47,8 @@ pub struct Spoken {
     pub speaker: Speaker,
     /// The public keys of all mounts (RFC 7517 section 5).
     pub jwks: Bytes,
+    /// The OpenAPI document of each mounted dialect, by name.
+    pub openapi: BTreeMap<String, Bytes>,
     /// Whether any mount may be called from pages of other origins.
     pub cross_origin: bool,
 }
@@ -215,9 +218,11 @@ fn spoken(
             keys.push(key);
         }
     }
+    let openapi = mounts::documents(&mounts, &config.base_url());
     let cross_origin = mounts.iter().any(|mount| !mount.allowed_origins.is_empty());
     let speaker = Speaker::new(engine.clone(), mounts, &config.base_url()).map_err(OpenFaults)?;
-    Ok(Spoken { loaded, speaker, jwks: Bytes::from(json!({ "keys": keys }).to_string()), cross_origin })
+    let jwks = Bytes::from(json!({ "keys": keys }).to_string());
+    Ok(Spoken { loaded, speaker, jwks, openapi, cross_origin })
 }
 
 impl std::fmt::Debug for App {

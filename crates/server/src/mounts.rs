@@ -3,10 +3,12 @@
 use crate::config::{Config, MountConfig};
 use crate::http::speak::Mount;
 use crate::keys::{KeyFaults, Keys};
-use dialect::{Dialect, FileFault};
+use bytes::Bytes;
+use dialect::{Dialect, FileFault, openapi};
 use domain::contract::Weakening;
 use domain::time::Moment;
 use engine::Chance;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,4 +135,29 @@ fn mount(
         keys: Arc::new(set),
         allowed_origins: settings.allowed_origins.clone(),
     })
+}
+
+/// The OpenAPI document of every dialect that is mounted, by name, with the addresses of all its mounts.
+pub fn documents(mounts: &[Mount], base_url: &str) -> BTreeMap<String, Bytes> {
+    let mut documents = BTreeMap::new();
+    for mount in mounts {
+        let name = &mount.dialect.name;
+        if !documents.contains_key(name) {
+            let same = mounts.iter().filter(|other| other.dialect.name == *name);
+            let servers: Vec<String> = same.map(|mount| address(mount, base_url)).collect();
+            let document = openapi::document(&mount.dialect, openapi::Site { servers: &servers });
+            documents.insert(name.clone(), Bytes::from(document.to_string()));
+        }
+    }
+    documents
+}
+
+/// Where a mount is reached: at the public address, or at its own host by the same scheme.
+fn address(mount: &Mount, base_url: &str) -> String {
+    let base = base_url.trim_end_matches('/');
+    if mount.host.is_empty() {
+        return format!("{base}{}", mount.prefix);
+    }
+    let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
+    format!("{scheme}://{}{}", mount.host, mount.prefix)
 }

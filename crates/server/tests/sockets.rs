@@ -44,6 +44,11 @@ async fn health_and_keys_are_answered_by_the_server_itself() {
     assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(reply.header("cross-origin-resource-policy"), Some("cross-origin"));
     assert!(!reply.body.contains("\"d\""), "no private part");
+    let reply = world.ask("GET", "/openapi/native.json", "", "").await;
+    assert_eq!((reply.status, reply.json()["openapi"].as_str()), (200, Some("3.1.0")));
+    let server = reply.json()["servers"][0]["url"].as_str().unwrap().to_owned();
+    assert_eq!(server, world.app.config().base_url());
+    assert_eq!(world.ask("GET", "/openapi/another.json", "", "").await.status, 404);
     for path in
         ["/metrics", "/debug", "/health", "/health/live/", "/Health/live", "/media/avatars/..%2f..%2fkeys"]
     {

@@ -1,4 +1,4 @@
-//! `countersign dialect`: list, show, check, test and schema.
+//! `countersign dialect`: list, show, check, test, openapi and schema.
 
 use crate::against::Target;
 use crate::config::Config;
@@ -47,6 +47,11 @@ pub enum DialectCommand {
         #[arg(long, value_name = "URL")]
         against: Option<String>,
     },
+    /// Print the OpenAPI 3.1 document of a dialect; a running server has it at /openapi/NAME.json
+    Openapi {
+        /// Name of a built-in dialect or of a folder under `dialects`
+        name: String,
+    },
     /// Print the JSON Schema of dialect.toml, for editors
     Schema,
 }
@@ -61,6 +66,7 @@ pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Endi
         DialectCommand::Show { name, file, json } => show(config, &name, file, json),
         DialectCommand::Check { path } => check(&path),
         DialectCommand::Test { dir, against } => test(&dir, against.as_deref(), update).await,
+        DialectCommand::Openapi { name } => openapi(config, &name),
         DialectCommand::Schema => Ok(pretty(&dialect::schema::schema())),
     }
 }
@@ -111,12 +117,27 @@ fn list(config: &Config, as_json: bool) -> String {
     out
 }
 
-fn show(config: &Config, name: &str, file: bool, as_json: bool) -> Ending {
+fn named(config: &Config, name: &str) -> Result<Dialect, (Vec<String>, u8)> {
     let folder = config.dialects.as_deref();
-    let dialect = load_dialect(name, folder).map_err(|mut faults| {
+    load_dialect(name, folder).map_err(|mut faults| {
         faults.push(format!("known dialects: {}", dialect_names(folder).join(", ")));
         (faults, 2)
-    })?;
+    })
+}
+
+fn openapi(config: &Config, name: &str) -> Ending {
+    let dialect = named(config, name)?;
+    let mounts = wanted(config);
+    let prefixes = mounts.iter().filter(|mount| mount.dialect == name && mount.host.is_empty());
+    let base = config.base_url();
+    let servers: Vec<String> =
+        prefixes.map(|mount| format!("{}{}", base.trim_end_matches('/'), mount.prefix)).collect();
+    Ok(pretty(&dialect::openapi::document(&dialect, dialect::openapi::Site { servers: &servers })))
+}
+
+fn show(config: &Config, name: &str, file: bool, as_json: bool) -> Ending {
+    let folder = config.dialects.as_deref();
+    let dialect = named(config, name)?;
     if file {
         let own = folder.map(|folder| folder.join(name).join("dialect.toml"));
         let own = own.and_then(|path| std::fs::read_to_string(path).ok());

@@ -1,4 +1,4 @@
-//! What does the server answer that no dialect owns: health, public keys, pictures?
+//! What does the server answer that no dialect owns: health, public keys, descriptions, pictures?
 
 use super::headers::Audience;
 use super::speak::problem;
@@ -9,6 +9,8 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 
 /// Where pictures are.
 const AVATARS: &str = "/media/avatars/";
+/// Where the descriptions of the dialects are.
+const OPENAPI: &str = "/openapi/";
 /// The longest name of a picture.
 const MAX_NAME: usize = 80;
 
@@ -18,6 +20,7 @@ pub fn answer(app: &App, method: &Method, path: &str) -> Option<(Response<Bytes>
         "/health/live" => |_, _| (ok(), Audience::Client),
         "/health/ready" => |app, _| (ready(app), Audience::Client),
         "/.well-known/jwks.json" => |app, _| (jwks(app), Audience::Public),
+        _ if path.starts_with(OPENAPI) => |app, path| openapi(app, &path[OPENAPI.len()..]),
         _ if path.starts_with(AVATARS) => |app, path| avatar(app, &path[AVATARS.len()..]),
         _ => return None,
     };
@@ -68,6 +71,20 @@ fn jwks(app: &App) -> Response<Bytes> {
         headers.insert(header::CACHE_CONTROL, kept);
     }
     response
+}
+
+/// The OpenAPI document of a dialect: `NAME.json`. It holds nothing that the dialect file does not say.
+fn openapi(app: &App, file: &str) -> (Response<Bytes>, Audience) {
+    let document = file.strip_suffix(".json").and_then(|name| app.spoken().openapi.get(name).cloned());
+    let Some(document) = document else {
+        return (status(StatusCode::NOT_FOUND, "Not found", "not_found"), Audience::Client);
+    };
+    let mut response = Response::new(document);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    (response, Audience::Public)
 }
 
 /// A picture: never run, never sniffed, kept for ever, because another picture has another name (SEC-107).
