@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::id::{SessionId, UserId};
-use crate::letter::NewLetter;
+use crate::letter::{LetterId, NewLetter};
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
 use crate::token::Digest;
@@ -146,6 +146,27 @@ pub enum Change {
     },
     /// Puts a letter into the outbox.
     Post(Box<NewLetter>),
+    /// Takes a letter out for one try: whoever claims it may send it. Conflict: it is due at another time (stale).
+    ClaimLetter {
+        /// Which.
+        letter: LetterId,
+        /// As read.
+        due_at: Moment,
+        /// When it is due again, should nobody tell what became of the try.
+        until: Moment,
+    },
+    /// Says when a letter is tried again; one that is gone stays so.
+    PostponeLetter {
+        /// Which.
+        letter: LetterId,
+        /// When.
+        due_at: Moment,
+    },
+    /// Takes a letter out for good; one that is gone stays so.
+    DropLetter {
+        /// Which.
+        letter: LetterId,
+    },
     /// Writes an event.
     Note(Box<Event>),
 }

@@ -30,6 +30,8 @@ pub enum EventKind {
     Imported,
     /// An operator changed a user.
     OperatorEdit,
+    /// A letter was never sent: its link or its time was over first.
+    LetterDropped,
 }
 
 impl EventKind {
@@ -48,6 +50,7 @@ impl EventKind {
             EventKind::AccountDeleted => "account_deleted",
             EventKind::Imported => "imported",
             EventKind::OperatorEdit => "operator_edit",
+            EventKind::LetterDropped => "letter_dropped",
         }
     }
 }

@@ -79,6 +79,10 @@ impl Letter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkId(pub [u8; 16]);
 
+/// A letter's place in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LetterId(pub i64);
+
 /// A letter to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLetter {

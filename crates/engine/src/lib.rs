@@ -8,6 +8,7 @@ mod hasher;
 mod import;
 mod mint;
 mod operator;
+mod outbox;
 mod picture;
 mod store;
 mod verb;
@@ -17,6 +18,7 @@ pub use error::{Error, Fault, OpenError};
 pub use hasher::{HashGauges, HashSettings};
 pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
+pub use outbox::{OutboxGauges, Post};
 pub use store::Place;
 
 use domain::caller::Caller;

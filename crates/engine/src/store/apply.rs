@@ -48,6 +48,9 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::PutAvatar { .. }
         | Change::DropAvatar { .. }
         | Change::Post(_)
+        | Change::ClaimLetter { .. }
+        | Change::PostponeLetter { .. }
+        | Change::DropLetter { .. }
         | Change::Note(_) => true,
     }
 }
@@ -105,6 +108,9 @@ impl List {
             Change::DropAvatar { name } => avatars::remove(conn, name)?,
             Change::DeleteUser { user, epoch } => users::delete(conn, *user, *epoch)?,
             Change::Post(letter) => outbox::add(conn, letter, letter.user.or(self.added))?,
+            Change::ClaimLetter { letter, due_at, until } => outbox::claim(conn, *letter, *due_at, *until)?,
+            Change::PostponeLetter { letter, due_at } => outbox::postpone(conn, *letter, *due_at)?,
+            Change::DropLetter { letter } => outbox::remove(conn, *letter)?,
             Change::Note(event) => events::add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;

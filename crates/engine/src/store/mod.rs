@@ -27,13 +27,16 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::change::{Applied, Change, Conflict};
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
+use domain::letter::LetterId;
 use domain::session::Session;
+use domain::time::Moment;
 use domain::user::{Account, NewUser};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 use writer::{List, Request, Stopped, Writer};
 
@@ -64,6 +67,8 @@ pub struct ImportSum {
     pub unchanged: u64,
 }
 
+pub use outbox::Waiting;
+
 /// The version of the SQLite that is built in.
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
@@ -76,6 +81,7 @@ pub struct Store {
     queue: Option<Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     stopped: Arc<Stopped>,
+    posted: Arc<Notify>,
     // After the connections: see `Recent`.
     recent: recent::Recent,
     _home: file::Home,
@@ -109,6 +115,7 @@ impl Store {
             queue: Some(queue),
             writer: Some(writer),
             stopped,
+            posted: Arc::new(Notify::new()),
             recent,
             _home: home,
         })
@@ -122,9 +129,14 @@ impl Store {
         if changes.is_empty() {
             return Ok(Ok(Applied::default()));
         }
+        let posts = changes.iter().any(|change| matches!(change, Change::Post(_)));
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Record(List { changes, answer }))?;
-        answered.await.map_err(|_| GONE)?
+        let recorded = answered.await.map_err(|_| GONE)?;
+        if posts && matches!(recorded, Ok(Ok(_))) {
+            self.posted.notify_one();
+        }
+        recorded
     }
 
     /// Adds users in one transaction: all of them, or none and the conflicts by their place from 0, at most 1000.
@@ -194,6 +206,42 @@ impl Store {
     /// Media type and bytes of a picture.
     pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
         self.look(|conn| avatars::by_name(conn, name))
+    }
+
+    /// The letters that are due, the longest due first.
+    pub fn letters_due(&self, now: Moment, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        self.look(|conn| outbox::due(conn, now, limit))
+    }
+
+    /// The letters after this one in order of arrival.
+    pub fn letters_after(&self, letter: LetterId, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        self.look(|conn| outbox::after(conn, letter, limit))
+    }
+
+    /// The kinds of all events, in order.
+    #[cfg(test)]
+    pub fn event_kinds(&self) -> Result<Vec<String>, Fault> {
+        self.look(|conn| {
+            let mut statement = conn.prepare("SELECT kind FROM events ORDER BY id")?;
+            let kinds = statement.query_map([], |row| row.get(0))?;
+            Ok(kinds.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// When the next letter is due.
+    pub fn next_letter(&self) -> Result<Option<Moment>, Fault> {
+        self.look(outbox::next)
+    }
+
+    /// How many letters wait, and when the oldest was written.
+    pub fn outbox_count(&self) -> Result<(u64, Option<Moment>), Fault> {
+        self.look(outbox::count)
+    }
+
+    /// Is ready once a letter was posted since the last time.
+    pub fn posted(&self) -> impl Future<Output = ()> + use<> {
+        let posted = Arc::clone(&self.posted);
+        async move { posted.notified().await }
     }
 
     /// The next accounts in order of id, at most `limit`. Reads many rows: call it where waiting is no harm.
