@@ -5,6 +5,7 @@ mod check;
 mod claims;
 mod compiled;
 pub mod file;
+mod gather;
 mod hear;
 mod input;
 pub mod openapi;
