@@ -70,7 +70,8 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
         Verb::SignIn => (&[Email, Username, Login, Password], &[ANYONE, &[Password]]),
         Verb::Refresh => (&[Refresh], &[&[Refresh]]),
         Verb::SignOut => (&[Refresh, Access], &[]),
-        Verb::SignOutEverywhere | Verb::WhoAmI => (&[], &[]),
+        Verb::SignOutEverywhere | Verb::EndOtherSessions | Verb::WhoAmI => (&[], &[]),
+        Verb::Reauthenticate => (&[Password], &[&[Password]]),
         Verb::VerifyToken => (&[Token], &[]),
         Verb::UpdateProfile => {
             (&[UserId, Email, Username, FirstName, LastName, PhoneNumber, Avatar, Attribute], &[])
@@ -213,8 +214,15 @@ fn is_refresh(slot: &Slot) -> bool {
 }
 
 fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
-    let shows_user =
-        !matches!(verb, Verb::SignOut | Verb::SignOutEverywhere | Verb::DeleteAccount | Verb::CheckEmail);
+    let shows_user = !matches!(
+        verb,
+        Verb::SignOut
+            | Verb::SignOutEverywhere
+            | Verb::Reauthenticate
+            | Verb::EndOtherSessions
+            | Verb::DeleteAccount
+            | Verb::CheckEmail
+    );
     let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
     if is_refresh(slot) && dialect.contract.refresh.is_none() {
         return Some("the dialect has no [tokens.refresh]");
@@ -227,7 +235,9 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
     }
     match slot {
         Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
-        Slot::Ended if verb != Verb::SignOutEverywhere => Some("only sign_out_everywhere counts sessions"),
+        Slot::Ended if !matches!(verb, Verb::SignOutEverywhere | Verb::EndOtherSessions) => {
+            Some("only sign_out_everywhere and end_other_sessions count sessions")
+        }
         Slot::Exists | Slot::AskedEmail if verb != Verb::CheckEmail => Some("only check_email knows it"),
         Slot::Claims if verb != Verb::VerifyToken => Some("only verify_token shows claims"),
         Slot::Code

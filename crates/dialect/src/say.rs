@@ -47,7 +47,9 @@ impl Dialect {
         facts.tokens = outcome.tokens();
         let mut case = None;
         match outcome {
-            Outcome::SignedOutEverywhere { ended } => facts.ended = Some(*ended),
+            Outcome::SignedOutEverywhere { ended } | Outcome::OtherSessionsEnded { ended } => {
+                facts.ended = Some(*ended)
+            }
             Outcome::TokenVerified { claims, .. } => facts.verified = Some(claims),
             Outcome::EmailChecked { email, exists } => {
                 facts.email = Some((email, *exists));
@@ -57,6 +59,7 @@ impl Dialect {
             | Outcome::SignedIn { .. }
             | Outcome::Refreshed { .. }
             | Outcome::SignedOut
+            | Outcome::Reauthenticated
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }
@@ -261,7 +264,7 @@ pub const fn default_status(code: &str) -> u16 {
         b"malformed_body" | b"not_an_object" | b"nothing_given" => 400,
         b"invalid_input" => 400,
         b"taken" => 409,
-        b"account_inactive" | b"account_suspended" | b"not_yours" => 403,
+        b"account_inactive" | b"account_suspended" | b"not_yours" | b"reauth_required" => 403,
         b"throttled" => 429,
         b"overloaded" => 503,
         b"fault" => 500,

@@ -63,6 +63,15 @@ pub enum Change {
         /// When the successor ends.
         refresh_expires_at: Moment,
     },
+    /// Notes that the user has proved again who it is. Conflict: the session has ended; other epoch (stale).
+    MarkFresh {
+        /// Which.
+        session: SessionId,
+        /// Of the user, as read.
+        epoch: i64,
+        /// When.
+        at: Moment,
+    },
     /// Ends a session; one that has ended stays as it is.
     EndSession {
         /// Which.

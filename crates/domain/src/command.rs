@@ -26,6 +26,10 @@ pub enum Verb {
     UpdateProfile,
     /// Upload one's own picture.
     SetAvatar,
+    /// Prove again who you are, in the same session.
+    Reauthenticate,
+    /// End all sessions of the user but this one.
+    EndOtherSessions,
     /// Set a new password.
     ChangePassword,
     /// Delete one's own account.
@@ -36,7 +40,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 12] = [
+    pub const ALL: [Verb; 14] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -46,6 +50,8 @@ impl Verb {
         Verb::VerifyToken,
         Verb::UpdateProfile,
         Verb::SetAvatar,
+        Verb::Reauthenticate,
+        Verb::EndOtherSessions,
         Verb::ChangePassword,
         Verb::DeleteAccount,
         Verb::CheckEmail,
@@ -63,6 +69,8 @@ impl Verb {
             Verb::VerifyToken => "verify_token",
             Verb::UpdateProfile => "update_profile",
             Verb::SetAvatar => "set_avatar",
+            Verb::Reauthenticate => "reauthenticate",
+            Verb::EndOtherSessions => "end_other_sessions",
             Verb::ChangePassword => "change_password",
             Verb::DeleteAccount => "delete_account",
             Verb::CheckEmail => "check_email",
@@ -81,6 +89,8 @@ impl Verb {
             | Verb::WhoAmI
             | Verb::UpdateProfile
             | Verb::SetAvatar
+            | Verb::Reauthenticate
+            | Verb::EndOtherSessions
             | Verb::ChangePassword
             | Verb::DeleteAccount => true,
             Verb::SignUp
@@ -229,6 +239,13 @@ pub enum Command {
         /// What is wrong with the inputs so far.
         flaws: Vec<Flaw>,
     },
+    /// Prove again who you are, in the same session.
+    Reauthenticate {
+        /// The password in force.
+        password: Secret,
+    },
+    /// End all sessions of the user but this one.
+    EndOtherSessions,
     /// Set a new password.
     ChangePassword {
         /// The one in force.
@@ -263,6 +280,8 @@ impl Command {
             Command::VerifyToken { .. } => Verb::VerifyToken,
             Command::UpdateProfile(_) => Verb::UpdateProfile,
             Command::SetAvatar { .. } => Verb::SetAvatar,
+            Command::Reauthenticate { .. } => Verb::Reauthenticate,
+            Command::EndOtherSessions => Verb::EndOtherSessions,
             Command::ChangePassword { .. } => Verb::ChangePassword,
             Command::DeleteAccount { .. } => Verb::DeleteAccount,
             Command::CheckEmail { .. } => Verb::CheckEmail,

@@ -18,6 +18,12 @@ pub enum EventKind {
     SignedOutEverywhere,
     /// An exchanged refresh token came back; the family ended.
     RefreshReuse,
+    /// The user proved again who it is.
+    Reauthenticated,
+    /// A proof in a session was refused.
+    ReauthenticationRefused,
+    /// All sessions but one were ended by their user.
+    OtherSessionsEnded,
     /// The password was changed.
     PasswordChanged,
     /// A change of password was refused.
@@ -44,6 +50,9 @@ impl EventKind {
             EventKind::SignedOut => "signed_out",
             EventKind::SignedOutEverywhere => "signed_out_everywhere",
             EventKind::RefreshReuse => "refresh_reuse",
+            EventKind::Reauthenticated => "reauthenticated",
+            EventKind::ReauthenticationRefused => "reauthentication_refused",
+            EventKind::OtherSessionsEnded => "other_sessions_ended",
             EventKind::PasswordChanged => "password_changed",
             EventKind::PasswordChangeRefused => "password_change_refused",
             EventKind::ProfileUpdated => "profile_updated",

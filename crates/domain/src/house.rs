@@ -18,10 +18,17 @@ pub struct House {
 pub struct SessionRules {
     /// How many live sessions a user may have; the oldest end above it (SEC-70).
     pub per_user: u32,
+    /// Seconds for which a proof of identity counts as fresh, where an action needs a fresh one.
+    pub fresh_seconds: i64,
+}
+
+impl SessionRules {
+    /// What holds where the operator says nothing.
+    pub const DEFAULT: SessionRules = SessionRules { per_user: 50, fresh_seconds: 300 };
 }
 
 impl Default for SessionRules {
     fn default() -> SessionRules {
-        SessionRules { per_user: 50 }
+        SessionRules::DEFAULT
     }
 }

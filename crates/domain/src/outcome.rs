@@ -71,6 +71,13 @@ pub enum Outcome {
         /// The user after the change.
         user: User,
     },
+    /// The session counts as freshly opened from now on.
+    Reauthenticated,
+    /// All sessions but this one have ended.
+    OtherSessionsEnded {
+        /// How many were live.
+        ended: u64,
+    },
     /// A new password is in force; all other sessions have ended.
     PasswordChanged {
         /// The user.
@@ -110,6 +117,8 @@ impl Outcome {
             | Outcome::TokenVerified { user, .. } => Some(user),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
+            | Outcome::Reauthenticated
+            | Outcome::OtherSessionsEnded { .. }
             | Outcome::AccountDeleted
             | Outcome::EmailChecked { .. } => None,
         }
@@ -122,6 +131,8 @@ impl Outcome {
             Outcome::SignedIn { tokens, .. } | Outcome::Refreshed { tokens, .. } => Some(tokens),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
+            | Outcome::Reauthenticated
+            | Outcome::OtherSessionsEnded { .. }
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }

@@ -66,6 +66,8 @@ pub enum Refusal {
     // ---- permission
     /// Another user's object, or an object that does not exist.
     NotYours,
+    /// The sign-in of this session is too long ago for what is asked; it has to be proved again.
+    ReauthRequired,
 
     // ---- limits
     /// Too many tries. Holds whole seconds until the next one counts.
@@ -75,7 +77,7 @@ pub enum Refusal {
 }
 
 /// The codes of all refusals, in the order of the documentation.
-pub const REFUSAL_CODES: [&str; 29] = [
+pub const REFUSAL_CODES: [&str; 30] = [
     "not_found",
     "method_not_allowed",
     "not_acceptable",
@@ -103,6 +105,7 @@ pub const REFUSAL_CODES: [&str; 29] = [
     "token_revoked",
     "token_reused",
     "not_yours",
+    "reauth_required",
     "throttled",
     "overloaded",
 ];
@@ -138,6 +141,7 @@ impl Refusal {
             Refusal::TokenRevoked => "token_revoked",
             Refusal::TokenReused => "token_reused",
             Refusal::NotYours => "not_yours",
+            Refusal::ReauthRequired => "reauth_required",
             Refusal::Throttled(_) => "throttled",
             Refusal::Overloaded(_) => "overloaded",
         }

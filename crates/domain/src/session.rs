@@ -75,6 +75,8 @@ pub struct Session {
     pub expires_at: Moment,
     /// The sign-in.
     pub created_at: Moment,
+    /// When the user last proved who it is, with all that the account asks for; 1970 = never in this session.
+    pub authenticated_at: Moment,
     /// Set once it ended.
     pub ended: Option<(Moment, EndReason)>,
 }
@@ -94,6 +96,8 @@ pub struct NewSession {
     pub expires_at: Moment,
     /// The sign-in.
     pub created_at: Moment,
+    /// When the user proved who it is; 1970 = never in this session.
+    pub authenticated_at: Moment,
     /// Client address as text.
     pub address: String,
     /// Client software, at most 256 bytes.

@@ -151,6 +151,7 @@ pub(crate) fn new_session(
         refresh_expires_at,
         expires_at,
         created_at: scene.now,
+        authenticated_at: scene.now,
         address: scene.address.to_owned(),
         user_agent: user_agent.to_owned(),
     }

@@ -194,6 +194,7 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "token_revoked" => Refusal::TokenRevoked,
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
+        "reauth_required" => Refusal::ReauthRequired,
         "throttled" => Refusal::Throttled(1),
         "overloaded" => Refusal::Overloaded(1),
         _ => return None,

@@ -84,6 +84,7 @@ fn token_refusal(code: &str, words: &[&str]) -> Refusal {
         "token_revoked" => Refusal::TokenRevoked,
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
+        "reauth_required" => Refusal::ReauthRequired,
         "throttled" => Refusal::Throttled(seconds()),
         "overloaded" => Refusal::Overloaded(seconds()),
         other => panic!("`{other}` is not a refusal"),
@@ -110,6 +111,8 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::SignIn { .. } => Outcome::SignedIn { user, tokens },
         Command::Refresh { .. } => Outcome::Refreshed { user, tokens },
         Command::SignOut { .. } => Outcome::SignedOut,
+        Command::Reauthenticate { .. } => Outcome::Reauthenticated,
+        Command::EndOtherSessions => Outcome::OtherSessionsEnded { ended: 2 },
         Command::SignOutEverywhere => Outcome::SignedOutEverywhere { ended: 3 },
         Command::WhoAmI => Outcome::Profile { user },
         Command::VerifyToken { .. } => {
@@ -134,6 +137,8 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::Refresh { .. }
         | Command::SignOut { .. }
         | Command::SignOutEverywhere
+        | Command::Reauthenticate { .. }
+        | Command::EndOtherSessions
         | Command::WhoAmI
         | Command::VerifyToken { .. }
         | Command::ChangePassword { .. }

@@ -59,7 +59,8 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::TokenUserInactive
         | Refusal::TokenRevoked
         | Refusal::TokenReused
-        | Refusal::NotYours => vec![format!("refused {code}")],
+        | Refusal::NotYours
+        | Refusal::ReauthRequired => vec![format!("refused {code}")],
         Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => {
             vec![format!("refused {code}: {seconds}s")]
         }
@@ -104,6 +105,7 @@ fn command(command: &Command) -> Vec<String> {
             lines.extend(self::avatar(avatar.as_ref()));
             lines.extend(flaws.iter().map(flaw));
         }
+        Command::Reauthenticate { password } => text("password", Some(password.expose())),
         Command::ChangePassword { current, new } => {
             text("current_password", Some(current.expose()));
             text("new_password", Some(new.expose()));
@@ -113,7 +115,7 @@ fn command(command: &Command) -> Vec<String> {
             lines.extend(self::target(target.as_ref()));
         }
         Command::CheckEmail { email } => text("email", Some(email)),
-        Command::SignOutEverywhere | Command::WhoAmI => {}
+        Command::SignOutEverywhere | Command::EndOtherSessions | Command::WhoAmI => {}
     }
     lines
 }

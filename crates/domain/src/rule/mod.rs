@@ -1,6 +1,7 @@
 //! What is decided, and with which changes? One pure ruling per verb family; no I/O, no clock, no chance.
 
 pub mod bearer;
+pub mod fresh;
 pub mod password;
 pub mod profile;
 pub mod refresh;

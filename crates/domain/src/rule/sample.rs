@@ -15,7 +15,7 @@ use crate::user::{Account, Status, StoredHash, User};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 
-static HOUSE: House = House { roles: Roles(BTreeMap::new()), sessions: SessionRules { per_user: 50 } };
+static HOUSE: House = House { roles: Roles(BTreeMap::new()), sessions: SessionRules::DEFAULT };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
 pub(super) fn plan(kind: &str) -> ClaimsPlan {
@@ -100,6 +100,7 @@ pub(super) fn session() -> Session {
         refresh_expires_at: NOW.plus_seconds(86_395),
         expires_at: NOW.plus_seconds(86_400 * 20),
         created_at: NOW.plus_seconds(-86_400),
+        authenticated_at: NOW.plus_seconds(-86_400),
         ended: None,
     }
 }

@@ -63,6 +63,7 @@ mod tests {
             refresh_expires_at: NOW,
             expires_at: NOW,
             created_at: NOW,
+            authenticated_at: NOW,
             address: String::new(),
             user_agent: String::new(),
         };

@@ -3,8 +3,9 @@
 use super::Scene;
 use crate::change::Change;
 use crate::event::EventKind;
-use crate::id::UserId;
+use crate::id::{SessionId, UserId};
 use crate::session::{EndReason, Session};
+use crate::time::Moment;
 use crate::user::Account;
 
 /// A good token, as far as a sign-out cares.
@@ -54,11 +55,29 @@ pub fn judge_everywhere(account: &Account, scene: &Scene<'_>) -> Vec<Change> {
     ]
 }
 
+/// All sessions end but the one that asks, and all tokens without a session that were made before the one that asks.
+pub fn judge_others(
+    account: &Account,
+    session: Option<SessionId>,
+    issued: Option<Moment>,
+    scene: &Scene<'_>,
+) -> Vec<Change> {
+    let user = account.user.id;
+    let line = match (session, issued) {
+        (None, Some(issued)) => issued,
+        (Some(_), _) | (None, None) => account.cut_line(scene.now),
+    };
+    vec![
+        Change::EndSessions { user, except: session, reason: EndReason::SignOutEverywhere, at: scene.now },
+        Change::CutTokens { user, at: line },
+        scene.note(EventKind::OtherSessionsEnded, Some(user), session),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sample::{NOW, account, contract, scene, session};
     use super::*;
-    use crate::id::SessionId;
 
     fn proof(id: i64, user: i64) -> Proof {
         Proof::Session(Session { id: SessionId(id), user: UserId(user), ..session() })
@@ -97,5 +116,19 @@ mod tests {
         let contract = contract();
         let over = Proof::Session(Session { ended: Some((NOW, EndReason::SignOut)), ..session() });
         assert!(judge(Some(&over), None, &scene(&contract)).is_empty());
+    }
+
+    #[test]
+    fn the_session_that_asks_stays_and_so_does_a_token_without_one() {
+        let contract = contract();
+        let line = |session, issued| {
+            let changes = judge_others(&account(), session, issued, &scene(&contract));
+            let Change::EndSessions { except, .. } = changes[0] else { panic!("sessions end first") };
+            let Change::CutTokens { at, .. } = changes[1] else { panic!("tokens are cut next") };
+            assert_eq!(except, session);
+            at
+        };
+        assert!(line(Some(SessionId(1)), Some(NOW)) > NOW);
+        assert_eq!(line(None, Some(NOW.plus_seconds(-60))), NOW.plus_seconds(-60));
     }
 }

@@ -40,6 +40,7 @@ fn is_one_statement(change: &Change) -> bool {
         Change::OpenSession { .. }
         | Change::NoteSignIn { .. }
         | Change::RotateSession { .. }
+        | Change::MarkFresh { .. }
         | Change::EndSession { .. }
         | Change::EndSessions { .. }
         | Change::CapSessions { .. }
@@ -96,6 +97,7 @@ impl List {
             Change::RotateSession { session, from, to, at, refresh_expires_at } => {
                 sessions::rotate(conn, *session, (from, to), *at, *refresh_expires_at)?;
             }
+            Change::MarkFresh { session, epoch, at } => sessions::mark_fresh(conn, *session, *epoch, *at)?,
             Change::SetPassword { user, epoch, hash, at } => {
                 users::set_password(conn, *user, *epoch, hash.as_ref(), *at)?;
                 hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0004_avatars"),
     migration!("0005_hash_schemes"),
     migration!("0006_outbox"),
+    migration!("0007_sessions_seen"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -12,21 +12,24 @@ use domain::user::Account;
 use rusqlite::{Connection, Params, Row, params};
 
 /// How many columns stand before those of the account.
-const SESSION_COLUMNS: usize = 11;
+const SESSION_COLUMNS: usize = 12;
 const WITH_ACCOUNT: &str = concat!(
     "SELECT s.id, s.user_id, s.contract, s.counter, s.digest, s.rotated_at, s.refresh_expires_at, \
-     s.expires_at, s.created_at, s.ended_at, s.end_reason, ",
+     s.expires_at, s.created_at, s.ended_at, s.end_reason, \
+     s.authenticated_at, ",
     account_columns!(),
     " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
 );
 
 /// Nothing is inserted unless the user is as it was when it was judged.
 const OPEN: &str = "INSERT INTO sessions (id, user_id, contract, digest, rotated_at, refresh_expires_at, \
-     expires_at, created_at, address, user_agent) \
-     SELECT $1, u.id, $2, $3, $4, $5, $6, $4, $7, $8 FROM users u \
-     WHERE u.id = $9 AND u.epoch = $10 AND u.status = 'active'";
-const ROTATE: &str = "UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, \
+     expires_at, created_at, address, user_agent, authenticated_at, seen_at) \
+     SELECT $1, u.id, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4 FROM users u \
+     WHERE u.id = $10 AND u.epoch = $11 AND u.status = 'active'";
+const ROTATE: &str = "UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, seen_at = $2, \
      refresh_expires_at = $3 WHERE id = $4 AND digest = $5 AND ended_at IS NULL";
+const MARK_FRESH: &str = "UPDATE sessions SET authenticated_at = $1 WHERE id = $2 AND ended_at IS NULL \
+     AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.epoch = $3 AND u.status = 'active')";
 /// Says of each session that it ends whether it was still of use.
 const END: &str = "UPDATE sessions SET ended_at = $1, end_reason = $2 \
      WHERE id = $3 AND ended_at IS NULL RETURNING expires_at > $1";
@@ -56,6 +59,7 @@ pub(super) fn open(conn: &Connection, user: UserId, epoch: i64, session: &NewSes
         session.expires_at.millis(),
         session.address,
         session.user_agent,
+        session.authenticated_at.millis(),
         user.0,
         epoch,
     ])?;
@@ -78,6 +82,12 @@ pub(super) fn rotate(
         from.bytes().as_slice(),
     ])?;
     if rotated == 1 { Ok(()) } else { Err(Halt::Conflict(Conflict::Stale)) }
+}
+
+/// Notes that the user has proved again who it is.
+pub(super) fn mark_fresh(conn: &Connection, session: SessionId, epoch: i64, at: Moment) -> Result<(), Halt> {
+    let marked = conn.prepare_cached(MARK_FRESH)?.execute(params![at.millis(), session.0, epoch])?;
+    if marked == 1 { Ok(()) } else { Err(Halt::Conflict(Conflict::Stale)) }
 }
 
 /// Ends a session; says how many were live.
@@ -147,6 +157,7 @@ fn read_session(row: &Row<'_>) -> Result<Session, Fault> {
         refresh_expires_at: Moment::from_millis(row.get(6)?),
         expires_at: Moment::from_millis(row.get(7)?),
         created_at: Moment::from_millis(row.get(8)?),
+        authenticated_at: Moment::from_millis(row.get(11)?),
         ended,
     })
 }

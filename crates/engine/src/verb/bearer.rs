@@ -23,6 +23,8 @@ pub(super) struct Access {
     pub session: Option<Session>,
     /// What it says.
     pub claims: Claims,
+    /// When it was made, if it says so.
+    pub issued: Option<Moment>,
     /// When it ends.
     pub expires: Moment,
 }
@@ -73,7 +75,8 @@ impl Turn<'_> {
                 (account, None)
             }
         };
-        Ok(Access { account, session, claims, expires: reading.expires })
+        let issued = reading.issued.map(Moment::from_seconds);
+        Ok(Access { account, session, claims, issued, expires: reading.expires })
     }
 
     fn read_session(&self, id: SessionId, reading: &Reading) -> Result<(Account, Session), Error> {

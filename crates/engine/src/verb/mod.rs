@@ -4,6 +4,7 @@
 
 mod account;
 mod bearer;
+mod fresh;
 mod password;
 mod profile;
 mod refresh;
@@ -67,6 +68,8 @@ pub(crate) async fn perform(
         Command::SetAvatar { target, avatar, flaws } => {
             turn.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
         }
+        Command::Reauthenticate { password } => turn.reauthenticate(&password).await,
+        Command::EndOtherSessions => turn.end_other_sessions().await,
         Command::ChangePassword { current, new } => turn.change_password(&current, &new).await,
         Command::DeleteAccount { target, password } => {
             turn.delete_account(target.as_ref(), password.as_ref()).await

@@ -128,6 +128,8 @@ impl Turn<'_> {
         let mut new =
             new_session(&self.scene, &self.caller.user_agent, held.place.session, Some(held.digest));
         new.refresh_expires_at = reading.expires.min(new.expires_at);
+        // Nobody has proved anything here yet.
+        new.authenticated_at = Moment::from_millis(0);
         let session = Session {
             id: new.id,
             user: account.user.id,
@@ -138,6 +140,7 @@ impl Turn<'_> {
             refresh_expires_at: new.refresh_expires_at,
             expires_at: new.expires_at,
             created_at: new.created_at,
+            authenticated_at: new.authenticated_at,
             ended: None,
         };
         let changes = vec![

@@ -5,6 +5,7 @@
 mod access;
 mod family;
 mod foreign;
+mod fresh;
 mod model;
 mod operator;
 mod profile;

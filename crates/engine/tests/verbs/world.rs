@@ -51,7 +51,10 @@ fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
         hashing,
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),
-        house: House { sessions: SessionRules { per_user: sessions_per_user }, ..House::default() },
+        house: House {
+            sessions: SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT },
+            ..House::default()
+        },
     })
     .unwrap()
 }

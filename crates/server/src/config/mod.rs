@@ -305,10 +305,7 @@ fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) ->
         dialects: some(read.text("dialects")?).map(PathBuf::from),
         mounts,
         hashing: hashing(&read, values)?,
-        house: House {
-            sessions: SessionRules { per_user: read.small("sessions.per_user")? },
-            ..House::default()
-        },
+        house: House { sessions: session_rules(&read)?, ..House::default() },
         limits,
         timeouts,
         log: LogConfig {
@@ -318,6 +315,17 @@ fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) ->
         },
         values: shown.collect(),
     })
+}
+
+fn session_rules(read: &Reading<'_>) -> Result<SessionRules, ConfigFault> {
+    Ok(SessionRules {
+        per_user: read.small("sessions.per_user")?,
+        fresh_seconds: seconds(read.span("sessions.fresh")?),
+    })
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn limits(read: &Reading<'_>) -> Result<Limits, ConfigFault> {

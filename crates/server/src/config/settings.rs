@@ -23,7 +23,7 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 const HOUR: u64 = 3_600_000;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 25] = [
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting("public_url", Kind::Url, "", "How the world reaches this server. https here switches HSTS on."),
@@ -61,6 +61,12 @@ pub static SETTINGS: [Setting; 24] = [
         Kind::Whole(1, 10_000),
         "50",
         "Live sessions of one user; the oldest end above it.",
+    ),
+    setting(
+        "sessions.fresh",
+        Kind::Span(60_000, 900_000),
+        "5m",
+        "How long a proof of identity counts as fresh, where an action needs a fresh one.",
     ),
     setting("limits.max_connections", Kind::Whole(1, 1_000_000), "10000", "Open connections in all."),
     setting(

@@ -1,0 +1,37 @@
+//! Prove again who you are, in the same session; and what only a fresh proof allows.
+
+use super::bearer::Access;
+use super::{Claimed, TRIES, Turn};
+use crate::error::{Error, Fault};
+use domain::outcome::Outcome;
+use domain::refusal::Refusal;
+use domain::rule::fresh::{judge, judge_renewal, proved_at};
+use domain::secret::Secret;
+
+impl Turn<'_> {
+    /// Asks for a fresh proof of identity. Refused with `reauth_required`: the last one is too long ago.
+    pub(super) fn fresh(&self, access: &Access) -> Result<(), Error> {
+        Ok(judge(proved_at(access.session.as_ref(), access.issued, &self.scene), &self.scene)?)
+    }
+
+    /// Moves the mark of this session. A token that names no session has no mark: its user signs in again.
+    pub(super) async fn reauthenticate(&self, password: &Secret) -> Result<Outcome, Error> {
+        let mut checked = None;
+        for _ in 0..TRIES {
+            let Access { account, session, .. } = self.bearer()?;
+            let Some(session) = session else { return Err(Refusal::ReauthRequired.into()) };
+            let verified = self.check(&mut checked, Claimed::Account(&account), password).await?;
+            // An account with a second factor gives it here, too: its verdict joins this one.
+            let judgement = judge_renewal(&account, &session, verified.matches, &self.scene);
+            if self.record(judgement.changes).await?.is_err() {
+                continue;
+            }
+            if let Err(refusal) = judgement.result {
+                tokio::time::sleep(verified.remaining_to_floor).await;
+                return Err(refusal.into());
+            }
+            return Ok(Outcome::Reauthenticated);
+        }
+        Err(Fault::Contended("reauthenticate").into())
+    }
+}
