@@ -176,6 +176,8 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
         Verb::Refresh => &TOKEN_NOES,
         Verb::UpdateProfile => &["taken", "not_yours"],
         Verb::SetAvatar => &["not_yours"],
+        Verb::Reauthenticate => &["invalid_credentials", "reauth_required"],
+        Verb::EndOtherSessions => &["reauth_required"],
         Verb::ChangePassword => &["invalid_credentials"],
         Verb::DeleteAccount => &["invalid_credentials", "not_yours"],
         Verb::SignOut | Verb::SignOutEverywhere | Verb::WhoAmI | Verb::VerifyToken | Verb::CheckEmail => &[],
