@@ -1,67 +1,200 @@
 //! What is written down for the operator?
 
+use crate::change::Change;
 use crate::id::{SessionId, UserId};
+use crate::letter::Letter;
 use crate::time::Moment;
+use serde_json::{Map, Value};
 
-/// The closed list of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
+/// The longest text in a detail, in bytes; the rest is cut off.
+const MAX_DETAIL: usize = 512;
+
+/// Makes the enum, the list of all kinds, their names and their meanings from one table.
+macro_rules! kinds {
+    ($(#[doc = $doc:literal] $kind:ident = $name:literal,)+) => {
+        /// The closed list of events.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventKind {
+            $(#[doc = $doc] $kind,)+
+        }
+
+        impl EventKind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: &[EventKind] = &[$(EventKind::$kind,)+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(EventKind::$kind => $name,)+
+                }
+            }
+
+            /// What it says, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(EventKind::$kind => $doc.trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// An account was made.
-    SignedUp,
+    SignedUp = "signed_up",
     /// A session was opened.
-    SignedIn,
+    SignedIn = "signed_in",
     /// A sign-in was refused.
-    SignInRefused,
+    SignInRefused = "sign_in_refused",
     /// A session was ended by its user.
-    SignedOut,
+    SignedOut = "signed_out",
     /// All sessions were ended by their user.
-    SignedOutEverywhere,
+    SignedOutEverywhere = "signed_out_everywhere",
     /// An exchanged refresh token came back; the family ended.
-    RefreshReuse,
+    RefreshReuse = "refresh_reuse",
     /// The user proved again who it is.
-    Reauthenticated,
+    Reauthenticated = "reauthenticated",
     /// A proof in a session was refused.
-    ReauthenticationRefused,
+    ReauthenticationRefused = "reauthentication_refused",
     /// All sessions but one were ended by their user.
-    OtherSessionsEnded,
+    OtherSessionsEnded = "other_sessions_ended",
     /// The password was changed.
-    PasswordChanged,
+    PasswordChanged = "password_changed",
     /// A change of password was refused.
-    PasswordChangeRefused,
+    PasswordChangeRefused = "password_change_refused",
     /// The user's fields were changed.
-    ProfileUpdated,
+    ProfileUpdated = "profile_updated",
     /// The account was deleted.
-    AccountDeleted,
+    AccountDeleted = "account_deleted",
     /// Users were imported.
-    Imported,
+    Imported = "imported",
     /// An operator changed a user.
-    OperatorEdit,
+    OperatorEdit = "operator_edit",
     /// A letter was never sent: its link or its time was over first.
-    LetterDropped,
+    LetterDropped = "letter_dropped",
+    /// Users were exported with their password hashes.
+    Exported = "exported",
+    /// A server was started.
+    Started = "started",
+    /// A server was stopped.
+    Stopped = "stopped",
+    /// Weaker behaviour in force when a server started.
+    Weakened = "weakened",
+    /// A key got a successor.
+    KeyRotated = "key_rotated",
+    /// A key was declared invalid at once.
+    KeyRevoked = "key_revoked",
+    /// From here on the trail is chained; what is older is not.
+    TrailBegun = "trail_begun",
+    /// The end of the trail was not as the last writer left it, or its key is another one.
+    TrailBroken = "trail_broken",
+    /// Old events were deleted as the settings say.
+    TrailPruned = "trail_pruned",
 }
 
 impl EventKind {
-    /// The stable name.
+    /// Reads a stable name. Refused: any other text.
+    pub fn parse(name: &str) -> Option<EventKind> {
+        EventKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// Who did it?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody who has proved nothing.
+    Nobody,
+    /// The user whom the event is about.
+    User,
+    /// Another user, as an administrator.
+    Admin(UserId),
+    /// Whoever holds this admin key, by its number.
+    AdminKey(i64),
+    /// Whoever holds the machine, on the console; the event's verb is the name of the command.
+    Operator,
+    /// The server itself.
+    System,
+}
+
+impl Actor {
+    /// The word in the trail.
     pub const fn name(self) -> &'static str {
         match self {
-            EventKind::SignedUp => "signed_up",
-            EventKind::SignedIn => "signed_in",
-            EventKind::SignInRefused => "sign_in_refused",
-            EventKind::SignedOut => "signed_out",
-            EventKind::SignedOutEverywhere => "signed_out_everywhere",
-            EventKind::RefreshReuse => "refresh_reuse",
-            EventKind::Reauthenticated => "reauthenticated",
-            EventKind::ReauthenticationRefused => "reauthentication_refused",
-            EventKind::OtherSessionsEnded => "other_sessions_ended",
-            EventKind::PasswordChanged => "password_changed",
-            EventKind::PasswordChangeRefused => "password_change_refused",
-            EventKind::ProfileUpdated => "profile_updated",
-            EventKind::AccountDeleted => "account_deleted",
-            EventKind::Imported => "imported",
-            EventKind::OperatorEdit => "operator_edit",
-            EventKind::LetterDropped => "letter_dropped",
+            Actor::Nobody => "nobody",
+            Actor::User => "user",
+            Actor::Admin(_) => "admin",
+            Actor::AdminKey(_) => "admin_key",
+            Actor::Operator => "operator",
+            Actor::System => "system",
         }
     }
+
+    /// The number of the administrator or of the key.
+    pub const fn id(self) -> Option<i64> {
+        match self {
+            Actor::Admin(user) => Some(user.0),
+            Actor::AdminKey(key) => Some(key),
+            Actor::Nobody | Actor::User | Actor::Operator | Actor::System => None,
+        }
+    }
+}
+
+/// What else is worth knowing. A closed list; holds no secret and nothing that a stranger typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Why, in a word of a closed list.
+    Reason(&'static str),
+    /// How many.
+    Count(u64),
+    /// Which letter.
+    Letter(Letter),
+    /// Which role, as configured.
+    Role(String),
+    /// Which setting.
+    Setting(&'static str),
+    /// Which fields, in words of a closed list.
+    Fields(Vec<&'static str>),
+    /// Which key, by its public name.
+    Key(String),
+    /// Which weakenings, by name.
+    Weaker(Vec<&'static str>),
+    /// Which version of this program.
+    Version(&'static str),
+    /// Up to which row of the trail.
+    Through(i64),
+    /// The hash of that row, hexadecimal.
+    Hash(String),
+    /// For how many seconds.
+    Seconds(i64),
+}
+
+impl Detail {
+    /// Key and value in the trail.
+    fn entry(&self) -> (&'static str, Value) {
+        let list = |words: &[&str]| Value::from(cut(&words.join(" ")));
+        match self {
+            Detail::Reason(word) => ("reason", Value::from(*word)),
+            Detail::Count(number) => ("count", Value::from(*number)),
+            Detail::Letter(letter) => ("letter", Value::from(letter.name())),
+            Detail::Role(role) => ("role", Value::from(cut(role))),
+            Detail::Setting(name) => ("setting", Value::from(*name)),
+            Detail::Fields(names) => ("fields", list(names)),
+            Detail::Key(name) => ("key", Value::from(cut(name))),
+            Detail::Weaker(names) => ("weaker", list(names)),
+            Detail::Version(version) => ("version", Value::from(*version)),
+            Detail::Through(row) => ("through", Value::from(*row)),
+            Detail::Hash(hash) => ("hash", Value::from(cut(hash))),
+            Detail::Seconds(seconds) => ("seconds", Value::from(*seconds)),
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_DETAIL);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// One thing that happened. Holds no secret and nothing the user typed.
@@ -71,16 +204,84 @@ pub struct Event {
     pub kind: EventKind,
     /// When.
     pub at: Moment,
+    /// By whom.
+    pub actor: Actor,
     /// About whom, if known.
     pub user: Option<UserId>,
     /// In which session, if any.
     pub session: Option<SessionId>,
     /// Through which contract; empty for the console.
     pub contract: String,
+    /// The verb, or the command on the console (`user delete`).
+    pub verb: &'static str,
     /// Client address; empty for the console.
     pub address: String,
     /// The refusal's code, or empty.
     pub result: &'static str,
-    /// The id of the request, as in the log.
+    /// The id of the request, as in the log; empty for the console.
     pub request: String,
+    /// More about it; a key that is given twice counts once.
+    pub details: Vec<Detail>,
+}
+
+impl Event {
+    /// An event that no request brought about.
+    pub fn inside(kind: EventKind, at: Moment, actor: Actor, verb: &'static str) -> Event {
+        Event {
+            kind,
+            at,
+            actor,
+            user: None,
+            session: None,
+            contract: String::new(),
+            verb,
+            address: String::new(),
+            result: "",
+            request: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    /// The same by somebody else.
+    #[must_use]
+    pub fn by(mut self, actor: Actor) -> Event {
+        self.actor = actor;
+        self
+    }
+
+    /// The same about a user.
+    #[must_use]
+    pub fn about(mut self, user: Option<UserId>) -> Event {
+        self.user = user;
+        self
+    }
+
+    /// The same through a contract.
+    #[must_use]
+    pub fn through(mut self, contract: &str) -> Event {
+        contract.clone_into(&mut self.contract);
+        self
+    }
+
+    /// The same with a detail more.
+    #[must_use]
+    pub fn with(mut self, detail: Detail) -> Event {
+        self.details.push(detail);
+        self
+    }
+
+    /// The change that writes it.
+    pub fn noted(self) -> Change {
+        Change::Note(Box::new(self))
+    }
+
+    /// The details as a JSON object on one line; empty when there are none.
+    pub fn details_text(&self) -> String {
+        if self.details.is_empty() {
+            return String::new();
+        }
+        let entries = self.details.iter().map(Detail::entry);
+        let object: Map<String, Value> = entries.map(|(key, value)| (key.to_owned(), value)).collect();
+        Value::Object(object).to_string()
+    }
 }

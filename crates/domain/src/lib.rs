@@ -25,4 +25,5 @@ pub mod session;
 pub mod shape;
 pub mod time;
 pub mod token;
+pub mod trail;
 pub mod user;

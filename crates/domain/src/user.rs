@@ -181,19 +181,29 @@ pub struct UserEdit {
 }
 
 impl UserEdit {
+    /// The fields that get a new value, by name.
+    pub fn names(&self) -> Vec<&'static str> {
+        [
+            ("username", self.username.is_some()),
+            ("email", self.email.is_some()),
+            ("email_verified", self.email_verified.is_some()),
+            ("first_name", self.first_name.is_some()),
+            ("last_name", self.last_name.is_some()),
+            ("phone_number", self.phone_number.is_some()),
+            ("avatar", self.avatar.is_some()),
+            ("role", self.role.is_some()),
+            ("permissions", self.permissions.is_some()),
+            ("status", self.status.is_some()),
+            ("attributes", self.attributes.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect()
+    }
+
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
-        self.username.is_none()
-            && self.email.is_none()
-            && self.email_verified.is_none()
-            && self.first_name.is_none()
-            && self.last_name.is_none()
-            && self.phone_number.is_none()
-            && self.avatar.is_none()
-            && self.role.is_none()
-            && self.permissions.is_none()
-            && self.status.is_none()
-            && self.attributes.is_none()
+        self.names().is_empty()
     }
 
     /// The user as it will be read back after the edit.

@@ -5,8 +5,8 @@
 use crate::Engine;
 use crate::operator::OperatorError;
 use crate::store::ImportSum;
-use domain::change::{Change, Conflict};
-use domain::event::{Event, EventKind};
+use domain::change::Conflict;
+use domain::event::{Actor, Event, EventKind};
 use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::password::Stored;
@@ -272,13 +272,12 @@ impl Engine {
             place += 1;
             read_line(&line, nth_uuid(seed, place), now).ok()
         });
-        let sum = match self.store().import(users, progress, dry_run).await.map_err(OperatorError::from)? {
+        let event = Event::inside(EventKind::Imported, now, Actor::Operator, "user import");
+        let event = (!dry_run).then_some(event);
+        let sum = match self.store().import(users, progress, event).await.map_err(OperatorError::from)? {
             Ok(sum) => sum,
             Err(conflicts) => return Err(ImportFault::Lines(conflict_faults(&conflicts, &numbers))),
         };
-        if !dry_run {
-            self.note_import(now).await?;
-        }
         let ImportSum { added, unchanged } = sum;
         Ok(ImportReport { users: numbers.len() as u64, added, unchanged })
     }
@@ -294,23 +293,6 @@ impl Engine {
             }
         }
         if faults.is_empty() { Ok(numbers) } else { Err(ImportFault::Lines(faults)) }
-    }
-
-    async fn note_import(&self, at: Moment) -> Result<(), OperatorError> {
-        let event = Event {
-            kind: EventKind::Imported,
-            at,
-            user: None,
-            session: None,
-            contract: String::new(),
-            address: String::new(),
-            result: "",
-            request: String::new(),
-        };
-        match self.store().record(vec![Change::Note(Box::new(event))]).await? {
-            Ok(_) => Ok(()),
-            Err(_) => Err(OperatorError::Refused("the import was not noted, try again".to_owned())),
-        }
     }
 }
 

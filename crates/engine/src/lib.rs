@@ -11,6 +11,7 @@ mod operator;
 mod outbox;
 mod picture;
 mod store;
+mod trail;
 mod verb;
 
 pub use cx::{Chance, Clock};
@@ -20,6 +21,7 @@ pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
 pub use store::Place;
+pub use trail::{EventQuery, MAX_EVENTS, Noted};
 
 use domain::caller::Caller;
 use domain::change::Change;
@@ -30,6 +32,7 @@ use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
 use domain::secret::{Secret, SecretBytes};
 use domain::token::TicketKey;
+use domain::trail::TrailKey;
 use domain::user::{Account, StoredHash};
 use hasher::Hasher;
 use mint::Mint;
@@ -48,6 +51,8 @@ pub struct Settings {
     pub place: Place,
     /// At least 32 random bytes; seals session numbers into token ids and opaque refresh tokens.
     pub ticket_secret: SecretBytes,
+    /// At least 32 random bytes; seals the audit trail.
+    pub trail_secret: SecretBytes,
     /// How passwords are hashed, and by how many threads.
     pub hashing: HashSettings,
     /// Where the time comes from.
@@ -87,7 +92,9 @@ impl Engine {
     pub fn open(settings: Settings) -> Result<Engine, OpenError> {
         let tickets = TicketKey::new(&settings.ticket_secret)
             .map_err(|fault| OpenError::Refused(format!("ticket secret: {fault}")))?;
-        let store = Store::open(&settings.place)?;
+        let trail = TrailKey::new(&settings.trail_secret)
+            .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
+        let store = Store::open_with(&settings.place, trail)?;
         let schemes = store.hash_schemes().map_err(|fault| OpenError::Refused(fault.to_string()))?;
         let hasher = Hasher::start(settings.hashing, schemes)?;
         let inner = Inner {

@@ -8,7 +8,7 @@ use crate::hasher::HashRefused;
 use crate::import::Record;
 use domain::change::{Applied, Change, Conflict};
 use domain::contract::PasswordPolicy;
-use domain::event::{Event, EventKind};
+use domain::event::{Actor, Detail, Event, EventKind};
 use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::input::Input;
@@ -174,7 +174,7 @@ impl Engine {
             last_login_at: None,
             created_at: now,
         };
-        let changes = vec![Change::AddUser(Box::new(user.clone())), note(now, None)];
+        let changes = vec![Change::AddUser(Box::new(user.clone())), note(now, None, "user add").noted()];
         match self.store().record(changes).await? {
             Ok(Applied { user: Some(id), .. }) => Ok(user.into_user(id)),
             Ok(Applied { user: None, .. }) => Err(Fault::Gone("the id of a new user").into()),
@@ -219,7 +219,7 @@ impl Engine {
             let mut changes =
                 vec![Change::SetPassword { user, epoch: account.epoch, hash: Some(hash.clone()), at: now }];
             changes.extend(cut_off(&account, EndReason::PasswordChange, now));
-            changes.push(note(now, Some(user)));
+            changes.push(note(now, Some(user), "user set-password").noted());
             if self.store().record(changes).await?.is_ok() {
                 return Ok(account.user);
             }
@@ -239,7 +239,7 @@ impl Engine {
             let now = self.clock().now();
             let account = self.need_account(who)?;
             let user = account.user.id;
-            let mut changes = vec![note(now, Some(user))];
+            let mut changes = vec![note(now, Some(user), "user delete").noted()];
             changes
                 .extend(own_avatar(&account.user).map(|name| Change::DropAvatar { name: name.to_owned() }));
             changes.push(Change::DeleteUser { user, epoch: account.epoch });
@@ -304,23 +304,15 @@ fn refused(text: impl Into<String>) -> OperatorError {
     OperatorError::Refused(text.into())
 }
 
-fn note(at: Moment, user: Option<UserId>) -> Change {
-    Change::Note(Box::new(Event {
-        kind: EventKind::OperatorEdit,
-        at,
-        user,
-        session: None,
-        contract: String::new(),
-        address: String::new(),
-        result: "",
-        request: String::new(),
-    }))
+fn note(at: Moment, user: Option<UserId>, command: &'static str) -> Event {
+    Event::inside(EventKind::OperatorEdit, at, Actor::Operator, command).about(user)
 }
 
 fn edit_changes(account: &Account, edit: UserEdit, now: Moment) -> Vec<Change> {
     let user = account.user.id;
     let closes = edit.status.is_some_and(|status| status != Status::Active);
     let leaves_picture = edit.avatar.is_some();
+    let fields = edit.names();
     let edit = Change::EditUser { user, epoch: account.epoch, edit: Box::new(edit), at: now };
     let mut changes = vec![edit];
     if closes {
@@ -329,7 +321,7 @@ fn edit_changes(account: &Account, edit: UserEdit, now: Moment) -> Vec<Change> {
     if let Some(name) = own_avatar(&account.user).filter(|_| leaves_picture) {
         changes.push(Change::DropAvatar { name: name.to_owned() });
     }
-    changes.push(note(now, Some(user)));
+    changes.push(note(now, Some(user), "user set").with(Detail::Fields(fields)).noted());
     changes
 }
 

@@ -8,7 +8,7 @@ use crate::Engine;
 use crate::error::Fault;
 use crate::store::Waiting;
 use domain::change::Change;
-use domain::event::{Event, EventKind};
+use domain::event::{Actor, Detail, Event, EventKind};
 use domain::letter::{Letter, LetterId, LinkId};
 use domain::time::Moment;
 use std::future::Future;
@@ -140,16 +140,10 @@ fn post(letter: Waiting) -> Post {
 }
 
 fn dropped(letter: &Waiting, at: Moment) -> Change {
-    Change::Note(Box::new(Event {
-        kind: EventKind::LetterDropped,
-        at,
-        user: letter.user,
-        session: None,
-        contract: String::new(),
-        address: String::new(),
-        result: letter.letter.name(),
-        request: String::new(),
-    }))
+    Event::inside(EventKind::LetterDropped, at, Actor::System, "")
+        .about(letter.user)
+        .with(Detail::Letter(letter.letter))
+        .noted()
 }
 
 #[cfg(test)]

@@ -61,17 +61,21 @@ impl App {
         let loaded = mounts::load(&config).map_err(OpenFaults)?;
         let now = clock.now();
         let mut faults = Vec::new();
-        let tickets = Keys::of(&config).tickets(&chance, now);
+        let keys = Keys::of(&config);
+        let tickets = keys.tickets(&chance, now).and_then(|tickets| Ok((tickets, keys.trail()?)));
         let equipped = mounts::equip(&config, &loaded, &chance, now).unwrap_or_else(|found| {
             faults.extend(found);
             Vec::new()
         });
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
-        let (Ok(ticket_secret), true) = (tickets, faults.is_empty()) else { return Err(OpenFaults(faults)) };
+        let (Ok((ticket_secret, trail_secret)), true) = (tickets, faults.is_empty()) else {
+            return Err(OpenFaults(faults));
+        };
         let lock = DataLock::take(&config.data).map_err(|fault| OpenFaults(vec![fault]))?;
         let settings = Settings {
             place: Place::File(config.database()),
             ticket_secret,
+            trail_secret,
             hashing: config.hashing.clone(),
             clock: clock.clone(),
             chance: chance.clone(),

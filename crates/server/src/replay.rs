@@ -63,6 +63,7 @@ impl Stage {
         let engine = Engine::open(Settings {
             place: Place::Memory,
             ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
+            trail_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),

@@ -13,8 +13,9 @@ pub mod sign_up;
 mod sample;
 
 use crate::change::{Change, Whose};
+use crate::command::Verb;
 use crate::contract::Contract;
-use crate::event::{Event, EventKind};
+use crate::event::{Actor, Event, EventKind};
 use crate::house::House;
 use crate::id::{SessionId, UserId};
 use crate::letter::{Letter, LinkId, NewLetter};
@@ -27,6 +28,8 @@ use crate::user::{Account, Status, User};
 pub struct Scene<'a> {
     /// The moment of the command.
     pub now: Moment,
+    /// The verb of the command.
+    pub verb: Verb,
     /// The rules of the mount.
     pub contract: &'a Contract,
     /// The rules of the house.
@@ -40,14 +43,35 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// An event of this command, as a change.
+    /// An event of this command, as a change. By the user whom it is about; by nobody when that is not known.
     pub fn note(&self, kind: EventKind, user: Option<UserId>, session: Option<SessionId>) -> Change {
-        self.event(kind, user, session, "")
+        self.event(kind, user, session).noted()
     }
 
-    /// An event that says with which code the command was refused.
+    /// An event that says with which code the command was refused. By nobody when the verb needs no token: whoever
+    /// was refused has proved nothing.
     pub fn note_refused(&self, kind: EventKind, user: Option<UserId>, refusal: &Refusal) -> Change {
-        self.event(kind, user, None, refusal.code())
+        let actor = if self.verb.needs_access() { Actor::User } else { Actor::Nobody };
+        Event { result: refusal.code(), ..self.event(kind, user, None).by(actor) }.noted()
+    }
+
+    /// An event of this command, to be given details or another actor before it is noted.
+    pub fn event(&self, kind: EventKind, user: Option<UserId>, session: Option<SessionId>) -> Event {
+        // A user who is added by the same list is known only to the store.
+        let known = user.is_some() || kind == EventKind::SignedUp;
+        Event {
+            kind,
+            at: self.now,
+            actor: if known { Actor::User } else { Actor::Nobody },
+            user,
+            session,
+            contract: self.contract.name.clone(),
+            verb: self.verb.name(),
+            address: self.address.to_owned(),
+            result: "",
+            request: self.request.to_owned(),
+            details: Vec::new(),
+        }
     }
 
     /// A letter of this command to the address that the user has now; none for a user without an address.
@@ -64,25 +88,6 @@ impl Scene<'_> {
             expires_at,
             at: self.now,
         })))
-    }
-
-    fn event(
-        &self,
-        kind: EventKind,
-        user: Option<UserId>,
-        session: Option<SessionId>,
-        result: &'static str,
-    ) -> Change {
-        Change::Note(Box::new(Event {
-            kind,
-            at: self.now,
-            user,
-            session,
-            contract: self.contract.name.clone(),
-            address: self.address.to_owned(),
-            result,
-            request: self.request.to_owned(),
-        }))
     }
 }
 

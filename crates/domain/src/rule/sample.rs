@@ -1,6 +1,7 @@
 //! Which account, session and contract do the tables of the rules start from?
 
 use super::Scene;
+use crate::command::Verb;
 use crate::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
@@ -61,7 +62,15 @@ pub(super) fn contract() -> Contract {
 }
 
 pub(super) fn scene(contract: &Contract) -> Scene<'_> {
-    Scene { now: NOW, contract, house: &HOUSE, address: "192.0.2.1", language: "", request: "r1" }
+    Scene {
+        now: NOW,
+        verb: Verb::SignIn,
+        contract,
+        house: &HOUSE,
+        address: "192.0.2.1",
+        language: "",
+        request: "r1",
+    }
 }
 
 pub(super) fn account() -> Account {

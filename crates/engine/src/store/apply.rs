@@ -1,23 +1,26 @@
 //! How does a list of changes become rows?
 
+use super::events::Trail;
 use super::fault::Halt;
-use super::{avatars, events, outbox, schemes, sessions, users};
+use super::{avatars, outbox, schemes, sessions, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
 
 /// Applies a list inside the open transaction. When it halts nothing of it is left there.
-pub(super) fn apply(conn: &Connection, changes: &[Change]) -> Result<Applied, Halt> {
+pub(super) fn apply(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Result<Applied, Halt> {
     if let [change] = changes
         && is_one_statement(change)
     {
-        return write_all(conn, changes);
+        return write_all(conn, trail, changes);
     }
     run(conn, "SAVEPOINT list")?;
-    let applied = write_all(conn, changes);
+    let mark = trail.mark();
+    let applied = write_all(conn, trail, changes);
     // After some failures SQLite has rolled back the whole transaction, and the savepoint with it.
     if applied.is_err() && !conn.is_autocommit() {
         run(conn, "ROLLBACK TO list")?;
+        trail.back_to(mark);
     }
     if !conn.is_autocommit() {
         run(conn, "RELEASE list")?;
@@ -64,16 +67,16 @@ struct List {
     sessions_ended: u64,
 }
 
-fn write_all(conn: &Connection, changes: &[Change]) -> Result<Applied, Halt> {
+fn write_all(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Result<Applied, Halt> {
     let mut list = List::default();
     for change in changes {
-        list.write(conn, change)?;
+        list.write(conn, trail, change)?;
     }
     Ok(Applied { user: list.added, sessions_ended: list.sessions_ended })
 }
 
 impl List {
-    fn write(&mut self, conn: &Connection, change: &Change) -> Result<(), Halt> {
+    fn write(&mut self, conn: &Connection, trail: &mut Trail<'_>, change: &Change) -> Result<(), Halt> {
         match change {
             Change::AddUser(user) => {
                 self.added = Some(users::add(conn, user)?);
@@ -113,7 +116,7 @@ impl List {
             Change::ClaimLetter { letter, due_at, until } => outbox::claim(conn, *letter, *due_at, *until)?,
             Change::PostponeLetter { letter, due_at } => outbox::postpone(conn, *letter, *due_at)?,
             Change::DropLetter { letter } => outbox::remove(conn, *letter)?,
-            Change::Note(event) => events::add(conn, event, event.user.or(self.added))?,
+            Change::Note(event) => trail.add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;
             }

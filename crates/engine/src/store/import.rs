@@ -1,12 +1,15 @@
 //! How are many users added, all or none?
 
 use super::apply::run as statement;
+use super::events::Trail;
 use super::fault::Halt;
 use super::{ImportSum, schemes, users};
 use crate::error::Fault;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use domain::change::Conflict;
+use domain::event::{Detail, Event};
 use domain::id::UserId;
+use domain::trail::TrailKey;
 use domain::user::NewUser;
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -28,7 +31,8 @@ pub(super) type Answer = Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault
 pub(super) struct Import {
     pub feed: Receiver<Feed>,
     pub progress: Arc<AtomicU64>,
-    pub dry_run: bool,
+    /// Noted with the number of users added; absent = a rehearsal, nothing is kept.
+    pub event: Option<Event>,
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -68,14 +72,22 @@ fn pump(mut users: impl Iterator<Item = NewUser>, sender: &Sender<Feed>) {
 /// Conflicts are listed with their place from 0. A user who is there already is counted as unchanged.
 pub(super) fn run(
     conn: &Connection,
+    key: &TrailKey,
     feed: &Receiver<Feed>,
     progress: &AtomicU64,
-    dry_run: bool,
+    event: Option<Event>,
 ) -> rusqlite::Result<Answer> {
     statement(conn, "BEGIN IMMEDIATE")?;
     let found = add_all(conn, feed, progress)?;
-    let keep = !dry_run && found.as_ref().is_ok_and(|found| found.conflicts.is_empty());
-    statement(conn, if keep { "COMMIT" } else { "ROLLBACK" })?;
+    match (&found, event) {
+        (Ok(found), Some(event)) if found.conflicts.is_empty() => {
+            let mut trail = Trail::new(key);
+            trail.add(conn, &event.with(Detail::Count(found.sum.added)), None)?;
+            trail.finish(conn)?;
+            statement(conn, "COMMIT")?;
+        }
+        (Ok(_) | Err(_), _) => statement(conn, "ROLLBACK")?,
+    }
     Ok(found.map(|found| if found.conflicts.is_empty() { Ok(found.sum) } else { Err(found.conflicts) }))
 }
 

@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0005_hash_schemes"),
     migration!("0006_outbox"),
     migration!("0007_sessions_seen"),
+    migration!("0008_audit"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -16,6 +16,7 @@ mod readers;
 mod recent;
 mod schemes;
 mod sessions;
+mod trail;
 mod users;
 mod writer;
 
@@ -23,13 +24,16 @@ mod writer;
 mod tests;
 
 use crate::error::{Fault, OpenError};
+use crate::trail::{EventQuery, Noted};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::change::{Applied, Change, Conflict};
+use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::letter::LetterId;
 use domain::session::Session;
 use domain::time::Moment;
+use domain::trail::TrailKey;
 use domain::user::{Account, NewUser};
 use std::future::Future;
 use std::path::PathBuf;
@@ -92,7 +96,7 @@ impl Store {
     ///
     /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
     /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40).
-    pub fn open(place: &Place) -> Result<Store, OpenError> {
+    pub fn open_with(place: &Place, trail: TrailKey) -> Result<Store, OpenError> {
         connection::check_version()?;
         let home = file::Home::make(place)?;
         let lock = home.lock()?;
@@ -105,7 +109,7 @@ impl Store {
         let recent = recent::Recent::open(home.path())?;
         let stopped = Arc::new(Stopped::new());
         let (queue, waiting) = bounded(writer::QUEUE);
-        let writer = Writer::new(home.path().to_owned(), conn, Arc::clone(&stopped));
+        let writer = Writer::new(home.path().to_owned(), conn, trail, Arc::clone(&stopped));
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.work(&waiting))
@@ -141,17 +145,17 @@ impl Store {
 
     /// Adds users in one transaction: all of them, or none and the conflicts by their place from 0, at most 1000.
     ///
-    /// Users who are there already are left as they are. A dry run finds the same and keeps nothing. `progress`
+    /// Users who are there already are left as they are. The event is noted with them; without one nothing is kept. `progress`
     /// counts the users looked at. Other changes wait until it is done.
     pub async fn import(
         &self,
         users: impl Iterator<Item = NewUser> + Send + 'static,
         progress: Arc<AtomicU64>,
-        dry_run: bool,
+        event: Option<Event>,
     ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
         let feed = import::feed(users)?;
         let (answer, answered) = oneshot::channel();
-        self.ask(Request::Import(import::Import { feed, progress, dry_run, answer }))?;
+        self.ask(Request::Import(import::Import { feed, progress, event, answer }))?;
         answered.await.map_err(|_| GONE)?
     }
 
@@ -247,6 +251,11 @@ impl Store {
     /// The next accounts in order of id, at most `limit`. Reads many rows: call it where waiting is no harm.
     pub fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
         self.look(|conn| users::after(conn, after, limit))
+    }
+
+    /// Events that a query asks for, at most `limit`.
+    pub fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
+        self.look(|conn| trail::page(conn, query, limit))
     }
 
     /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,

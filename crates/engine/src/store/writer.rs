@@ -2,11 +2,13 @@
 
 use super::apply::{apply, run};
 use super::connection;
+use super::events::Trail;
 use super::fault::{Halt, is_fatal};
 use super::import::{self, Import};
 use crate::error::Fault;
 use crossbeam_channel::Receiver;
 use domain::change::{Applied, Change, Conflict};
+use domain::trail::TrailKey;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,12 +50,13 @@ pub(super) type Stopped = OnceLock<String>;
 pub(super) struct Writer {
     path: PathBuf,
     conn: Connection,
+    trail: TrailKey,
     stopped: Arc<Stopped>,
 }
 
 impl Writer {
-    pub fn new(path: PathBuf, conn: Connection, stopped: Arc<Stopped>) -> Writer {
-        Writer { path, conn, stopped }
+    pub fn new(path: PathBuf, conn: Connection, trail: TrailKey, stopped: Arc<Stopped>) -> Writer {
+        Writer { path, conn, trail, stopped }
     }
 
     /// Works until nobody can ask any more and all that was asked is answered.
@@ -76,7 +79,7 @@ impl Writer {
                     #[cfg(test)]
                     Request::Run(anything) => {
                         self.commit(std::mem::take(&mut batch));
-                        drop(self.guarded(|conn| {
+                        drop(self.guarded(|conn, _| {
                             anything(conn);
                             Ok(())
                         }));
@@ -99,7 +102,7 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        match self.guarded(|conn| write(conn, &batch)) {
+        match self.guarded(|conn, key| write(conn, key, &batch)) {
             Ok(answers) => {
                 for (list, answer) in batch.into_iter().zip(answers) {
                     // Whoever asked may have gone; what was asked is done all the same.
@@ -115,8 +118,8 @@ impl Writer {
     }
 
     fn import(&mut self, import: Import) {
-        let Import { feed, progress, dry_run, answer } = import;
-        let answered = match self.guarded(|conn| import::run(conn, &feed, &progress, dry_run)) {
+        let Import { feed, progress, event, answer } = import;
+        let answered = match self.guarded(|conn, key| import::run(conn, key, &feed, &progress, event)) {
             Ok(result) => result,
             Err(why) => Err(Fault::Database(why)),
         };
@@ -124,12 +127,15 @@ impl Writer {
     }
 
     /// Runs a piece of work that ends its own transaction. When it fails or panics nothing of it is left.
-    fn guarded<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, String> {
+    fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &TrailKey) -> rusqlite::Result<T>,
+    ) -> Result<T, String> {
         if let Some(why) = self.stopped.get() {
             return Err(why.clone());
         }
-        let conn = &self.conn;
-        match catch_unwind(AssertUnwindSafe(|| work(conn))) {
+        let (conn, key) = (&self.conn, &self.trail);
+        match catch_unwind(AssertUnwindSafe(|| work(conn, key))) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(error)) => {
                 self.failed(&error);
@@ -186,17 +192,19 @@ impl Writer {
 }
 
 /// Applies the lists in one transaction; each stands for itself.
-fn write(conn: &Connection, batch: &[List]) -> rusqlite::Result<Vec<Answer>> {
+fn write(conn: &Connection, key: &TrailKey, batch: &[List]) -> rusqlite::Result<Vec<Answer>> {
     run(conn, "BEGIN IMMEDIATE")?;
+    let mut trail = Trail::new(key);
     let mut answers = Vec::with_capacity(batch.len());
     for list in batch {
-        answers.push(match apply(conn, &list.changes) {
+        answers.push(match apply(conn, &mut trail, &list.changes) {
             Ok(applied) => Ok(Ok(applied)),
             Err(Halt::Conflict(conflict)) => Ok(Err(conflict)),
             Err(Halt::Failed(error)) if conn.is_autocommit() || is_fatal(&error) => return Err(error),
             Err(Halt::Failed(error)) => Err(Fault::from(error)),
         });
     }
+    trail.finish(conn)?;
     run(conn, "COMMIT")?;
     Ok(answers)
 }

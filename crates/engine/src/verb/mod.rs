@@ -47,6 +47,7 @@ pub(crate) async fn perform(
 ) -> Result<Outcome, Error> {
     let scene = Scene {
         now: engine.clock().now(),
+        verb: command.verb(),
         contract: caller.contract,
         house: engine.house(),
         address: &caller.address,

@@ -47,7 +47,8 @@ fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place: Place::Memory,
-        ticket_secret: SecretBytes::new(secret),
+        ticket_secret: SecretBytes::new(secret.clone()),
+        trail_secret: SecretBytes::new(secret),
         hashing,
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),

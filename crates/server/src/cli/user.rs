@@ -3,7 +3,7 @@
 use super::terminal::{Ended, block_on, confirm, line, out, password};
 use super::transfer::{self, ExportArgs, ImportArgs};
 use crate::config::Config;
-use crate::keys::Keys;
+use crate::keys::{KeyFaults, Keys};
 use clap::{Args, Subcommand};
 use domain::contract::PasswordPolicy;
 use domain::id::UserId;
@@ -172,11 +172,13 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
 pub fn open(config: &Config) -> Result<Engine, Ended> {
     let (clock, chance) = (Clock::System, Chance::System);
     let keys = Keys::of(config);
-    let ticket_secret =
-        keys.tickets(&chance, clock.now()).map_err(|fault| Ended::wrong_one(fault.to_string()))?;
+    let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
+    let ticket_secret = keys.tickets(&chance, clock.now()).map_err(wrong)?;
+    let trail_secret = keys.trail().map_err(wrong)?;
     let settings = Settings {
         place: Place::File(config.database()),
         ticket_secret,
+        trail_secret,
         hashing: config.hashing.clone(),
         clock,
         chance,

@@ -33,6 +33,11 @@ pub const TICKETS: &str = "tickets";
 #[error("{0}")]
 pub struct KeyFaults(pub String);
 
+fn decode(path: &Path, secret: &Hidden) -> Result<SecretBytes, KeyFaults> {
+    let bytes = BASE64.decode(&secret.0).map_err(|_| fault(path, "the secret is not base64"))?;
+    Ok(SecretBytes::new(bytes))
+}
+
 fn fault(path: &Path, text: impl std::fmt::Display) -> KeyFaults {
     KeyFaults(format!("{}: {text}", path.display()))
 }
@@ -82,6 +87,9 @@ struct KeyFile {
 #[serde(deny_unknown_fields)]
 struct TicketFile {
     secret: Hidden,
+    /// Seals the audit trail; absent = the ticket secret does. It stays when the ticket secret changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trail: Option<Hidden>,
     created_at: String,
 }
 
@@ -164,15 +172,23 @@ impl Keys {
             self.new_tickets(chance, now)?;
         }
         let file: TicketFile = read_json(&path)?;
-        let bytes = BASE64.decode(&file.secret.0).map_err(|_| fault(&path, "the secret is not base64"))?;
-        Ok(SecretBytes::new(bytes))
+        decode(&path, &file.secret)
     }
 
-    /// Writes a new ticket secret: every session ends.
+    /// The secret that seals the audit trail; made together with the ticket secret.
+    pub fn trail(&self) -> Result<SecretBytes, KeyFaults> {
+        let path = self.path(TICKETS);
+        let file: TicketFile = read_json(&path)?;
+        decode(&path, file.trail.as_ref().unwrap_or(&file.secret))
+    }
+
+    /// Writes a new ticket secret: every session ends. The audit trail keeps its secret, if the old file can be read.
     pub fn new_tickets(&self, chance: &Chance, now: Moment) -> Result<(), KeyFaults> {
         let path = self.path(TICKETS);
         let bytes = Zeroizing::new(draw(&path, chance)?);
-        let file = TicketFile { secret: Hidden(BASE64.encode(*bytes)), created_at: now.rfc3339(0) };
+        let old = read_json::<TicketFile>(&path).ok();
+        let trail = old.map(|old| old.trail.clone().unwrap_or_else(|| old.secret.clone()));
+        let file = TicketFile { secret: Hidden(BASE64.encode(*bytes)), trail, created_at: now.rfc3339(0) };
         self.write(&path, &file)
     }
 

@@ -2,13 +2,18 @@
 
 use super::*;
 use crate::store::ImportSum;
+use domain::event::{Actor, Event, EventKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Imported = Result<ImportSum, Vec<(usize, Conflict)>>;
 
+fn event() -> Event {
+    Event::inside(EventKind::Imported, at(1000), Actor::Operator, "user import")
+}
+
 async fn import(store: &Store, users: Vec<NewUser>, dry_run: bool) -> Imported {
-    store.import(users.into_iter(), Arc::new(AtomicU64::new(0)), dry_run).await.unwrap()
+    store.import(users.into_iter(), Arc::new(AtomicU64::new(0)), (!dry_run).then(event)).await.unwrap()
 }
 
 fn people(numbers: std::ops::Range<u32>) -> Vec<NewUser> {
@@ -18,7 +23,7 @@ fn people(numbers: std::ops::Range<u32>) -> Vec<NewUser> {
 pub async fn an_import_keeps_ids_and_goes_on_after_them(store: Store) {
     let progress = Arc::new(AtomicU64::new(0));
     let users = people(1..1001);
-    let sum = store.import(users.into_iter(), Arc::clone(&progress), false).await.unwrap().unwrap();
+    let sum = store.import(users.into_iter(), Arc::clone(&progress), Some(event())).await.unwrap().unwrap();
     assert_eq!(sum, ImportSum { added: 1000, unchanged: 0 });
     assert_eq!(progress.load(Ordering::Relaxed), 1000);
     assert_eq!(account(&store, UserId(500)).user.username.as_deref(), Some("p50"));
@@ -81,7 +86,7 @@ pub async fn an_import_that_breaks_off_keeps_nothing(store: Store) {
         assert!(number < 1500, "the file ends in the middle of a line");
         person(number)
     });
-    let result = store.import(broken, Arc::new(AtomicU64::new(0)), false).await;
+    let result = store.import(broken, Arc::new(AtomicU64::new(0)), Some(event())).await;
     assert!(matches!(result, Err(crate::Fault::Gone(_))), "{result:?}");
     assert_eq!(everybody(&store), 0);
     add(&store, person(1)).await;

@@ -7,15 +7,30 @@ mod imports;
 mod promises;
 
 use super::{Place, Store};
+use crate::error::OpenError;
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
+use domain::secret::SecretBytes;
 use domain::session::NewSession;
 use domain::time::Moment;
 use domain::token::Digest;
+use domain::trail::TrailKey;
 use domain::user::{Account, NewUser, Status, StoredHash};
 use serde_json::Map;
 use uuid::Uuid;
+
+impl Store {
+    /// With a key that is as good as any.
+    pub(super) fn open(place: &Place) -> Result<Store, OpenError> {
+        Store::open_with(place, trail_key(7))
+    }
+}
+
+/// The key of a trail.
+fn trail_key(seed: u8) -> TrailKey {
+    TrailKey::new(&SecretBytes::new([seed; 32])).unwrap()
+}
 
 macro_rules! suite {
     ($open:expr; $($place:ident: $($promise:ident)*;)*) => { $($(

@@ -2,23 +2,14 @@
 
 use super::*;
 use crate::store::Taken;
-use domain::event::{Event, EventKind};
+use domain::event::{Actor, Event, EventKind};
 use domain::session::EndReason;
 use domain::user::UserEdit;
 use serde_json::json;
 use std::sync::Arc;
 
 fn note() -> Change {
-    Change::Note(Box::new(Event {
-        kind: EventKind::SignedUp,
-        at: at(1000),
-        user: None,
-        session: None,
-        contract: String::new(),
-        address: String::new(),
-        result: "",
-        request: "r1".to_owned(),
-    }))
+    Event::inside(EventKind::SignedUp, at(1000), Actor::User, "sign_up").noted()
 }
 
 pub async fn a_user_reads_back_as_it_was_added(store: Store) {
