@@ -20,6 +20,7 @@ pub mod policy;
 pub mod refusal;
 pub mod role;
 pub mod rule;
+pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod shape;

@@ -20,7 +20,7 @@ pub use hasher::{HashGauges, HashSettings};
 pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
-pub use store::Place;
+pub use store::{Place, is_bound as is_bound_to_master_key};
 pub use trail::{EventQuery, MAX_EVENTS, Noted};
 
 use domain::caller::Caller;
@@ -30,6 +30,7 @@ use domain::house::House;
 use domain::id::UserId;
 use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
+use domain::seal::MasterKey;
 use domain::secret::{Secret, SecretBytes};
 use domain::token::TicketKey;
 use domain::trail::TrailKey;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub ticket_secret: SecretBytes,
     /// At least 32 random bytes; seals the audit trail.
     pub trail_secret: SecretBytes,
+    /// At least 32 random bytes; secrets in the database are sealed under it, and it never stands there.
+    pub master_key: SecretBytes,
     /// How passwords are hashed, and by how many threads.
     pub hashing: HashSettings,
     /// Where the time comes from.
@@ -73,6 +76,7 @@ struct Inner {
     store: Store,
     hasher: Hasher,
     mint: Mint,
+    master: MasterKey,
     darkroom: Darkroom,
     clock: Clock,
     chance: Chance,
@@ -88,19 +92,23 @@ pub fn sqlite_version() -> &'static str {
 impl Engine {
     /// Opens the database, starts the hashing threads and derives the ticket keys.
     ///
-    /// Refused with one sentence: a database that can not be used, a ticket secret that is too short or constant.
+    /// Refused with one sentence: a database that can not be used, a ticket secret or master key that is too short or
+    /// constant, another master key than the one that secrets there are sealed under (REL-33).
     pub fn open(settings: Settings) -> Result<Engine, OpenError> {
         let tickets = TicketKey::new(&settings.ticket_secret)
             .map_err(|fault| OpenError::Refused(format!("ticket secret: {fault}")))?;
         let trail = TrailKey::new(&settings.trail_secret)
             .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
-        let store = Store::open_with(&settings.place, trail)?;
+        let master =
+            MasterKey::new(&settings.master_key).map_err(|fault| OpenError::Refused(fault.to_string()))?;
+        let store = Store::open_with(&settings.place, trail, master.id())?;
         let schemes = store.hash_schemes().map_err(|fault| OpenError::Refused(fault.to_string()))?;
         let hasher = Hasher::start(settings.hashing, schemes)?;
         let inner = Inner {
             store,
             hasher,
             mint: Mint::new(tickets),
+            master,
             darkroom: Darkroom::new(PictureLimits::DEFAULT),
             clock: settings.clock,
             chance: settings.chance,
@@ -159,6 +167,12 @@ impl Engine {
 
     fn mint(&self) -> &Mint {
         &self.inner.mint
+    }
+
+    /// Seals secrets at rest and derives keys for other purposes.
+    #[expect(dead_code, reason = "read once there are secrets to seal")]
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.inner.master
     }
 
     fn darkroom(&self) -> &Darkroom {

@@ -15,6 +15,7 @@ fn engine() -> Engine {
     Engine::open(Settings {
         place: Place::Memory,
         ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
+        master_key: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
         trail_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
         hashing: HashSettings { workers: 1, ..HashSettings::default() },
         clock: Clock::frozen(NOW),

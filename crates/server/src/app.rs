@@ -63,12 +63,15 @@ impl App {
         let mut faults = Vec::new();
         let keys = Keys::of(&config);
         let tickets = keys.tickets(&chance, now).and_then(|tickets| Ok((tickets, keys.trail()?)));
+        let master = keys.master(&chance);
         let equipped = mounts::equip(&config, &loaded, &chance, now).unwrap_or_else(|found| {
             faults.extend(found);
             Vec::new()
         });
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
-        let (Ok((ticket_secret, trail_secret)), true) = (tickets, faults.is_empty()) else {
+        let master = master.map_err(|fault| faults.insert(0, fault.to_string()));
+        let (Ok((ticket_secret, trail_secret)), Ok(master_key), true) = (tickets, master, faults.is_empty())
+        else {
             return Err(OpenFaults(faults));
         };
         let lock = DataLock::take(&config.data).map_err(|fault| OpenFaults(vec![fault]))?;
@@ -76,6 +79,7 @@ impl App {
             place: Place::File(config.database()),
             ticket_secret,
             trail_secret,
+            master_key,
             hashing: config.hashing.clone(),
             clock: clock.clone(),
             chance: chance.clone(),

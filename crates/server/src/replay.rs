@@ -64,6 +64,7 @@ impl Stage {
             place: Place::Memory,
             ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
             trail_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
+            master_key: SecretBytes::new((32..64_u8).collect::<Vec<_>>()),
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),

@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0006_outbox"),
     migration!("0007_sessions_seen"),
     migration!("0008_audit"),
+    migration!("0009_master_key"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

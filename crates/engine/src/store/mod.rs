@@ -10,6 +10,7 @@ mod events;
 mod fault;
 mod file;
 mod import;
+mod master;
 mod migrate;
 mod outbox;
 mod readers;
@@ -31,6 +32,7 @@ use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::letter::LetterId;
+use domain::seal::MasterKeyId;
 use domain::session::Session;
 use domain::time::Moment;
 use domain::trail::TrailKey;
@@ -43,6 +45,8 @@ use std::thread::JoinHandle;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 use writer::{List, Request, Stopped, Writer};
+
+pub use master::is_bound;
 
 /// Where a store is kept.
 #[derive(Clone, Debug)]
@@ -95,8 +99,9 @@ impl Store {
     /// Opens the database; creates it if there is none, and brings its tables up to date.
     ///
     /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
-    /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40).
-    pub fn open_with(place: &Place, trail: TrailKey) -> Result<Store, OpenError> {
+    /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40); secrets that are
+    /// sealed under another master key (REL-33).
+    pub fn open_with(place: &Place, trail: TrailKey, master: MasterKeyId) -> Result<Store, OpenError> {
         connection::check_version()?;
         let home = file::Home::make(place)?;
         let lock = home.lock()?;
@@ -104,6 +109,7 @@ impl Store {
         let mut conn = connection::open_writer(home.path())?;
         connection::check_owner(&conn, home.path())?;
         migrate::migrate(&mut conn, home.path(), migrate::MIGRATIONS)?;
+        master::bind(&conn, home.path(), master)?;
         drop(lock);
         let readers = readers::Readers::open(home.path())?;
         let recent = recent::Recent::open(home.path())?;

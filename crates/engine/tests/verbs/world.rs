@@ -48,7 +48,8 @@ fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
     Engine::open(Settings {
         place: Place::Memory,
         ticket_secret: SecretBytes::new(secret.clone()),
-        trail_secret: SecretBytes::new(secret),
+        trail_secret: SecretBytes::new(secret.clone()),
+        master_key: SecretBytes::new(secret),
         hashing,
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),

@@ -175,10 +175,12 @@ pub fn open(config: &Config) -> Result<Engine, Ended> {
     let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
     let ticket_secret = keys.tickets(&chance, clock.now()).map_err(wrong)?;
     let trail_secret = keys.trail().map_err(wrong)?;
+    let master_key = keys.master(&chance).map_err(wrong)?;
     let settings = Settings {
         place: Place::File(config.database()),
         ticket_secret,
         trail_secret,
+        master_key,
         hashing: config.hashing.clone(),
         clock,
         chance,

@@ -3,9 +3,19 @@
 use super::file::unknown;
 use super::settings::{self, SETTINGS};
 use super::{ConfigFault, Origin, Values, nearest};
+use domain::secret::Secret;
 
 /// Every variable of ours begins so.
 const PREFIX: &str = "COUNTERSIGN_";
+
+/// The master key itself, in base64 or hexadecimal digits. No setting: it is never printed.
+const MASTER_KEY: &str = "COUNTERSIGN_MASTER_KEY";
+
+/// The master key, if the environment holds one.
+pub(super) fn master_key(variables: &[(String, String)]) -> Option<Secret> {
+    let (_, text) = variables.iter().find(|(name, text)| name == MASTER_KEY && !text.is_empty())?;
+    Some(Secret::new(text.as_str()))
+}
 
 /// The variables of this process that are meant for us. What is not Unicode is told as a fault later.
 pub(super) fn of_process() -> Vec<(String, String)> {
@@ -21,7 +31,7 @@ pub(super) fn of_process() -> Vec<(String, String)> {
 /// Refused: what has the form of a setting (`COUNTERSIGN_<SECTION>__<KEY>`) or nearly its name, and is none.
 pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: &mut Vec<ConfigFault>) {
     for (name, text) in variables {
-        if name == "COUNTERSIGN_CONFIG" || text.is_empty() {
+        if ["COUNTERSIGN_CONFIG", MASTER_KEY].contains(&name.as_str()) || text.is_empty() {
             continue;
         }
         let place = || format!("environment {name}");

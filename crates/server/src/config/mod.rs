@@ -13,6 +13,7 @@ pub use mount::MountConfig;
 
 use domain::house::{House, SessionRules};
 use domain::password::{Backend, Params};
+use domain::secret::Secret;
 use engine::HashSettings;
 use ipnet::IpNet;
 use kinds::Value;
@@ -136,6 +137,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Folder of database and keys.
     pub data: PathBuf,
+    /// File with the master key; absent = `keys/master.key` in the data folder.
+    pub master_key_file: Option<PathBuf>,
+    /// The master key itself, from the environment.
+    pub master_key: Option<Secret>,
     /// How the world reaches the server.
     pub public_url: Option<String>,
     /// Whose word on client addresses is taken.
@@ -184,7 +189,8 @@ impl Config {
             return Err(faults);
         }
         let file = path.map(|(path, _)| path).filter(|path| path.exists());
-        let config = assemble(file, mounts, &values).map_err(|fault| vec![fault])?;
+        let mut config = assemble(file, mounts, &values).map_err(|fault| vec![fault])?;
+        config.master_key = environment::master_key(&sources.environment);
         config.check()?;
         Ok(config)
     }
@@ -300,6 +306,8 @@ fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) ->
         file,
         listen,
         data: PathBuf::from(read.text("data")?),
+        master_key_file: some(read.text("master_key_file")?).map(PathBuf::from),
+        master_key: None,
         public_url: some(read.text("public_url")?),
         trusted_proxies,
         dialects: some(read.text("dialects")?).map(PathBuf::from),

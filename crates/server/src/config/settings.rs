@@ -23,9 +23,15 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 const HOUR: u64 = 3_600_000;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 25] = [
+pub static SETTINGS: [Setting; 26] = [
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
+    setting(
+        "master_key_file",
+        Kind::Path,
+        "",
+        "File with the master key that secrets in the database are sealed under. Empty: keys/master.key in the data folder. COUNTERSIGN_MASTER_KEY, the key itself, wins over it.",
+    ),
     setting("public_url", Kind::Url, "", "How the world reaches this server. https here switches HSTS on."),
     setting(
         "trusted_proxies",

@@ -3,6 +3,7 @@
 //! One file for each dialect under `data/keys`, and one for the ticket secret. Files are written whole or not at all.
 
 mod file;
+mod master;
 
 pub use file::write_private;
 
@@ -15,6 +16,7 @@ use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeyFault, KeySet};
 use engine::Chance;
 use file::{read_json, read_private};
+use master::MasterPlace;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -144,12 +146,15 @@ pub struct Listed {
 pub struct Keys {
     folder: PathBuf,
     database: PathBuf,
+    master: MasterPlace,
 }
 
 impl Keys {
     /// The keys under this configuration's data folder.
     pub fn of(config: &Config) -> Keys {
-        Keys { folder: config.key_folder(), database: config.database() }
+        let path = config.master_key_file.clone().unwrap_or_else(|| config.key_folder().join("master.key"));
+        let master = MasterPlace { given: config.master_key.clone(), path };
+        Keys { folder: config.key_folder(), database: config.database(), master }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -304,10 +309,14 @@ impl Keys {
         Ok(file.keys.iter().enumerate().map(of).collect())
     }
 
+    fn make_folder(&self) -> std::io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))
+    }
+
     fn write(&self, path: &Path, content: &impl Serialize) -> Result<(), KeyFaults> {
         let told = |error: std::io::Error| fault(path, format!("the file can not be written ({error})"));
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(told)?;
-        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)).map_err(told)?;
+        self.make_folder().map_err(told)?;
         let mut text =
             Zeroizing::new(serde_json::to_vec_pretty(content).map_err(|error| fault(path, error))?);
         text.push(b'\n');

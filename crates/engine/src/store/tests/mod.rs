@@ -11,6 +11,7 @@ use crate::error::OpenError;
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
+use domain::seal::MasterKeyId;
 use domain::secret::SecretBytes;
 use domain::session::NewSession;
 use domain::time::Moment;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 impl Store {
     /// With a key that is as good as any.
     pub(super) fn open(place: &Place) -> Result<Store, OpenError> {
-        Store::open_with(place, trail_key(7))
+        Store::open_with(place, trail_key(7), MasterKeyId([1; 16]))
     }
 }
 
