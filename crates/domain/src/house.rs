@@ -11,6 +11,8 @@ pub struct House {
     pub roles: Roles,
     /// Sessions of one user.
     pub sessions: SessionRules,
+    /// Recovery and e-mail.
+    pub recovery: RecoveryRules,
 }
 
 /// What holds for the sessions of every contract.
@@ -31,4 +33,13 @@ impl Default for SessionRules {
     fn default() -> SessionRules {
         SessionRules::DEFAULT
     }
+}
+
+/// What holds for letters, links and addresses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecoveryRules {
+    /// Whether letters are delivered. Without it none is written, and what needs one is refused.
+    pub mail: bool,
+    /// Whether nobody gets a token before the address is verified (SEC-37).
+    pub require_verified: bool,
 }

@@ -28,11 +28,13 @@ use domain::change::Change;
 use domain::command::Command;
 use domain::house::House;
 use domain::id::UserId;
+use domain::letter::LinkId;
+use domain::link::LinkKind;
 use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
 use domain::seal::MasterKey;
 use domain::secret::{Secret, SecretBytes};
-use domain::token::TicketKey;
+use domain::token::{LinkKey, TicketKey};
 use domain::trail::TrailKey;
 use domain::user::{Account, StoredHash};
 use hasher::Hasher;
@@ -95,8 +97,9 @@ impl Engine {
     /// Refused with one sentence: a database that can not be used, a ticket secret or master key that is too short or
     /// constant, another master key than the one that secrets there are sealed under (REL-33).
     pub fn open(settings: Settings) -> Result<Engine, OpenError> {
-        let tickets = TicketKey::new(&settings.ticket_secret)
-            .map_err(|fault| OpenError::Refused(format!("ticket secret: {fault}")))?;
+        let told = |fault| OpenError::Refused(format!("ticket secret: {fault}"));
+        let tickets = TicketKey::new(&settings.ticket_secret).map_err(told)?;
+        let links = LinkKey::new(&settings.ticket_secret).map_err(told)?;
         let trail = TrailKey::new(&settings.trail_secret)
             .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
         let master =
@@ -107,7 +110,7 @@ impl Engine {
         let inner = Inner {
             store,
             hasher,
-            mint: Mint::new(tickets),
+            mint: Mint::new(tickets, links),
             master,
             darkroom: Darkroom::new(PictureLimits::DEFAULT),
             clock: settings.clock,
@@ -135,6 +138,11 @@ impl Engine {
     /// A stored picture by file name: media type and bytes. None for every other name.
     pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
         self.store().avatar(name)
+    }
+
+    /// The token of a link, for the letter that carries it. It is not stored anywhere.
+    pub fn link_token(&self, kind: LinkKind, id: LinkId) -> Secret {
+        self.mint().link_token(kind, id)
     }
 
     /// Whether commands can be carried out: the database can be written.

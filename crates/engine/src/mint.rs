@@ -5,13 +5,15 @@ use crate::error::Fault;
 use domain::caller::Caller;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
 use domain::id::SessionId;
+use domain::letter::LinkId;
+use domain::link::LinkKind;
 use domain::outcome::Minted;
 use domain::rule::{AHEAD_SECONDS, Scene};
 use domain::secret::Secret;
 use domain::session::NewSession;
 use domain::shape::{ClaimFacts, Facts};
 use domain::time::Moment;
-use domain::token::{Digest, Kind, RefreshTicket, Ticket, TicketKey};
+use domain::token::{Digest, Kind, LinkKey, RefreshTicket, Ticket, TicketKey};
 use domain::user::{Account, User};
 
 /// Which refresh token of which session. The same place always has the same token.
@@ -38,11 +40,17 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Mint {
     tickets: TicketKey,
+    links: LinkKey,
 }
 
 impl Mint {
-    pub fn new(tickets: TicketKey) -> Mint {
-        Mint { tickets }
+    pub fn new(tickets: TicketKey, links: LinkKey) -> Mint {
+        Mint { tickets, links }
+    }
+
+    /// The token of a link.
+    pub fn link_token(&self, kind: LinkKind, id: LinkId) -> Secret {
+        self.links.token(kind, id)
     }
 
     /// The session and counter behind the id of a token; none for an id that we did not make.

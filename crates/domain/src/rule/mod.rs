@@ -74,9 +74,10 @@ impl Scene<'_> {
         }
     }
 
-    /// A letter of this command to the address that the user has now; none for a user without an address.
+    /// A letter of this command to the address that the user has now; none for a user without an address, and none
+    /// where no letters are delivered.
     pub fn letter(&self, letter: Letter, user: &User, link: Option<(LinkId, Moment)>) -> Option<Change> {
-        let to = user.email.clone()?;
+        let to = user.email.clone().filter(|_| self.house.recovery.mail)?;
         let expires_at = link.map_or(self.now.plus_seconds(NOTICE_SECONDS), |(_, end)| end);
         Some(Change::Post(Box::new(NewLetter {
             letter,

@@ -5,7 +5,7 @@ use crate::command::Verb;
 use crate::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
-use crate::house::{House, SessionRules};
+use crate::house::{House, RecoveryRules, SessionRules};
 use crate::id::{SessionId, UserId};
 use crate::role::Roles;
 use crate::session::Session;
@@ -16,7 +16,11 @@ use crate::user::{Account, Status, StoredHash, User};
 use serde_json::{Map, json};
 use std::collections::BTreeMap;
 
-static HOUSE: House = House { roles: Roles(BTreeMap::new()), sessions: SessionRules::DEFAULT };
+static HOUSE: House = House {
+    roles: Roles(BTreeMap::new()),
+    sessions: SessionRules::DEFAULT,
+    recovery: RecoveryRules { mail: true, require_verified: false },
+};
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
 pub(super) fn plan(kind: &str) -> ClaimsPlan {

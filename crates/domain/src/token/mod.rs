@@ -6,6 +6,7 @@ mod claims;
 mod jwk;
 mod jwt;
 pub mod keys;
+mod link;
 mod ticket;
 
 #[cfg(test)]
@@ -14,4 +15,5 @@ mod tests;
 pub use claims::Claims;
 pub use jwt::{HeaderPlan, MAX_TOKEN_BYTES, TokenFault};
 pub use keys::{Algorithm, Key, KeyFault, KeySet};
+pub use link::LinkKey;
 pub use ticket::{Digest, Kind, RefreshTicket, Ticket, TicketKey};

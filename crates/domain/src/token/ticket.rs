@@ -80,13 +80,7 @@ impl TicketKey {
     ///
     /// [`KeyFault::TooShort`] below 32 bytes; [`KeyFault::Sample`] if all bytes are the same.
     pub fn new(secret: &SecretBytes) -> Result<TicketKey, KeyFault> {
-        let bytes = secret.expose();
-        if bytes.len() < SECRET_BYTES {
-            return Err(KeyFault::TooShort);
-        }
-        if bytes.windows(2).all(|two| two[0] == two[1]) {
-            return Err(KeyFault::Sample);
-        }
+        let bytes = fit_for_keys(secret)?;
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"countersign ticket 1").extract(bytes);
         let block: Zeroizing<[u8; 16]> = derive(&root, b"id block")?;
         let mark: Zeroizing<[u8; 3]> = derive(&root, b"id mark")?;
@@ -232,7 +226,19 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-fn derive<const N: usize>(root: &hkdf::Prk, label: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyFault> {
+/// The secret's bytes, if keys can be derived from them.
+pub(super) fn fit_for_keys(secret: &SecretBytes) -> Result<&[u8], KeyFault> {
+    let bytes = secret.expose();
+    if bytes.len() < SECRET_BYTES {
+        return Err(KeyFault::TooShort);
+    }
+    if bytes.windows(2).all(|two| two[0] == two[1]) {
+        return Err(KeyFault::Sample);
+    }
+    Ok(bytes)
+}
+
+pub(super) fn derive<const N: usize>(root: &hkdf::Prk, label: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyFault> {
     struct Length(usize);
     impl hkdf::KeyType for Length {
         fn len(&self) -> usize {
