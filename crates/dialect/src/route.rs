@@ -229,7 +229,7 @@ pub fn compile(section: Section<'_>, scope: Scope<'_>) -> Option<Route> {
         needs,
         unknown_fields,
         refuse_nothing,
-        needs_access: needs_access || verb.needs_access(),
+        needs_access: needs_access || verb.permit().needs_access(),
         headers,
         give,
         cases,

@@ -81,26 +81,6 @@ impl Verb {
     pub fn parse(name: &str) -> Option<Verb> {
         Verb::ALL.into_iter().find(|verb| verb.name() == name)
     }
-
-    /// Whether the verb acts for the user of an access token.
-    pub const fn needs_access(self) -> bool {
-        match self {
-            Verb::SignOutEverywhere
-            | Verb::WhoAmI
-            | Verb::UpdateProfile
-            | Verb::SetAvatar
-            | Verb::Reauthenticate
-            | Verb::EndOtherSessions
-            | Verb::ChangePassword
-            | Verb::DeleteAccount => true,
-            Verb::SignUp
-            | Verb::SignIn
-            | Verb::Refresh
-            | Verb::SignOut
-            | Verb::VerifyToken
-            | Verb::CheckEmail => false,
-        }
-    }
 }
 
 /// Who is meant by a sign-in.

@@ -17,6 +17,7 @@ pub mod letter;
 pub mod link;
 pub mod outcome;
 pub mod password;
+pub mod permit;
 pub mod policy;
 pub mod refusal;
 pub mod role;

@@ -25,7 +25,7 @@ pub use trail::{EventQuery, MAX_EVENTS, Noted};
 
 use domain::caller::Caller;
 use domain::change::Change;
-use domain::command::Command;
+use domain::command::{Command, Verb};
 use domain::house::House;
 use domain::id::UserId;
 use domain::letter::LinkId;
@@ -126,6 +126,11 @@ impl Engine {
     /// The normal no is [`Error::Refused`]; what the refusal notes is durable, too. After [`Error::Fault`] nothing was written.
     pub async fn perform(&self, caller: &Caller<'_>, command: Command) -> Result<Outcome, Error> {
         verb::perform(self, caller, command).await
+    }
+
+    /// Asks the door alone: whether the caller may use the verb at this moment. Nothing is carried out.
+    pub async fn admit(&self, caller: &Caller<'_>, verb: Verb) -> Result<(), Error> {
+        verb::admit(self, caller, verb).await
     }
 
     /// Finishes what was asked and closes the database. While other clones live, that is left to the last of them.

@@ -51,7 +51,7 @@ impl Scene<'_> {
     /// An event that says with which code the command was refused. By nobody when the verb needs no token: whoever
     /// was refused has proved nothing.
     pub fn note_refused(&self, kind: EventKind, user: Option<UserId>, refusal: &Refusal) -> Change {
-        let actor = if self.verb.needs_access() { Actor::User } else { Actor::Nobody };
+        let actor = if self.verb.permit().needs_access() { Actor::User } else { Actor::Nobody };
         Event { result: refusal.code(), ..self.event(kind, user, None).by(actor) }.noted()
     }
 

@@ -46,7 +46,16 @@ impl Access {
 
 impl Turn<'_> {
     /// The access token of the request. Refused: none, malformed, or not good.
+    ///
+    /// The first look is the door's own; a verb that looks again gets what holds then.
     pub(super) fn bearer(&self) -> Result<Access, Error> {
+        match self.taken_from_door() {
+            Some(access) => Ok(access),
+            None => self.read_bearer(),
+        }
+    }
+
+    pub(super) fn read_bearer(&self) -> Result<Access, Error> {
         match &self.caller.bearer {
             Bearer::Absent => Err(Refusal::CredentialsMissing.into()),
             Bearer::Malformed => Err(Refusal::CredentialsMalformed.into()),

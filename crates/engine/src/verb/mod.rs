@@ -4,6 +4,7 @@
 
 mod account;
 mod bearer;
+mod door;
 mod fresh;
 mod password;
 mod profile;
@@ -16,9 +17,10 @@ use crate::Engine;
 use crate::error::{Error, Fault};
 use crate::hasher::{HashRefused, Verified};
 use crate::mint::{Place, Span};
+use bearer::Access;
 use domain::caller::Caller;
 use domain::change::{Applied, Change, Conflict};
-use domain::command::Command;
+use domain::command::{Command, Verb};
 use domain::id::SessionId;
 use domain::outcome::{Outcome, Tokens};
 use domain::refusal::Refusal;
@@ -28,6 +30,7 @@ use domain::secret::Secret;
 use domain::session::NewSession;
 use domain::time::Moment;
 use domain::user::{Account, StoredHash};
+use std::sync::Mutex;
 
 /// How often a verb looks and judges when the world changed under it.
 const TRIES: usize = 3;
@@ -37,24 +40,18 @@ pub(crate) struct Turn<'a> {
     engine: &'a Engine,
     caller: &'a Caller<'a>,
     scene: Scene<'a>,
+    /// The access token that the door has read; the verb's first look takes it.
+    read: Mutex<Option<Access>>,
 }
 
-/// Carries out one command. The moment is read here, once.
+/// Carries out one command, if the door lets it in.
 pub(crate) async fn perform(
     engine: &Engine,
     caller: &Caller<'_>,
     command: Command,
 ) -> Result<Outcome, Error> {
-    let scene = Scene {
-        now: engine.clock().now(),
-        verb: command.verb(),
-        contract: caller.contract,
-        house: engine.house(),
-        address: &caller.address,
-        language: &caller.language,
-        request: &caller.request,
-    };
-    let turn = Turn { engine, caller, scene };
+    let turn = Turn::new(engine, caller, command.verb());
+    turn.admit().await?;
     match command {
         Command::SignUp(request) => turn.sign_up(&request).await,
         Command::SignIn { login, password, exact } => turn.sign_in(&login, &password, exact).await,
@@ -100,6 +97,27 @@ impl Claimed<'_> {
 struct Checked {
     against: Option<StoredHash>,
     verified: Verified,
+}
+
+/// Whether the door lets the caller in to a verb.
+pub(crate) async fn admit(engine: &Engine, caller: &Caller<'_>, verb: Verb) -> Result<(), Error> {
+    Turn::new(engine, caller, verb).admit().await
+}
+
+impl<'a> Turn<'a> {
+    /// The moment of the command is read here, once.
+    fn new(engine: &'a Engine, caller: &'a Caller<'a>, verb: Verb) -> Turn<'a> {
+        let scene = Scene {
+            now: engine.clock().now(),
+            verb,
+            contract: caller.contract,
+            house: engine.house(),
+            address: &caller.address,
+            language: &caller.language,
+            request: &caller.request,
+        };
+        Turn { engine, caller, scene, read: Mutex::new(None) }
+    }
 }
 
 impl Turn<'_> {

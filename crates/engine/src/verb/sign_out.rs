@@ -42,7 +42,6 @@ impl Turn<'_> {
 
     pub(super) async fn end_other_sessions(&self) -> Result<Outcome, Error> {
         let access = self.bearer()?;
-        self.fresh(&access)?;
         let changes = judge_others(&access.account, access.session_id(), access.issued, &self.scene);
         match self.record(changes).await? {
             Ok(applied) => Ok(Outcome::OtherSessionsEnded { ended: applied.sessions_ended }),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dialect::{Ask, Asked, BODY_LIMIT, Dialect, Found, Heard, Place, Route, Switchboard};
 use domain::caller::Caller;
-use domain::command::Command;
+use domain::command::Verb;
 use domain::contract::Contract;
 use domain::refusal::Refusal;
 use domain::time::Moment;
@@ -174,14 +174,6 @@ impl Speaker {
         from: From,
     ) -> Response<Bytes> {
         let route = Some(heard.route);
-        // Who may not come in does not learn what was wrong with the inputs.
-        let (command, flawed) = match heard.command {
-            Ok(command) => (command, None),
-            Err(refusal) if heard.route.needs_access && is_about_inputs(&refusal) => {
-                (Command::WhoAmI, Some(refusal))
-            }
-            Err(refusal) => return mount.dialect.say(route, asked, Err(&refusal)),
-        };
         let caller = Caller {
             contract: &mount.contract,
             keys: &mount.keys,
@@ -191,8 +183,17 @@ impl Speaker {
             language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
             request: from.request,
         };
-        match self.engine.perform(&caller, command).await {
-            Ok(outcome) => mount.dialect.say(route, asked, flawed.as_ref().map_or(Ok(&outcome), Err)),
+        let performed = match heard.command {
+            Ok(command) => self.engine.perform(&caller, command).await,
+            // Who may not come in does not learn what was wrong with the inputs.
+            Err(refusal) if heard.route.needs_access && is_about_inputs(&refusal) => {
+                let admitted = self.engine.admit(&caller, door_of(heard.route)).await;
+                admitted.and(Err(Error::Refused(refusal)))
+            }
+            Err(refusal) => Err(Error::Refused(refusal)),
+        };
+        match performed {
+            Ok(outcome) => mount.dialect.say(route, asked, Ok(&outcome)),
             Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
             Err(Error::Fault(fault)) => say_fault(mount, route, asked, &fault, &caller.request),
         }
@@ -222,6 +223,11 @@ impl Way<'_> {
             Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => "",
         }
     }
+}
+
+/// The verb whose permit a flawed request has to pass. A route may ask for a token although its verb could do without.
+fn door_of(route: &Route) -> Verb {
+    if route.verb.permit().needs_access() { route.verb } else { Verb::WhoAmI }
 }
 
 fn is_about_inputs(refusal: &Refusal) -> bool {

@@ -1,0 +1,56 @@
+//! Who may use which verb?
+//!
+//! Every verb has one permit. The engine's door checks it before the verb runs, so that no route can forget it.
+
+use crate::command::Verb;
+
+/// What the door asks for before a verb runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permit {
+    /// Nothing: the verb is for everybody, and limits itself.
+    Anyone,
+    /// Nothing at the door: the request brings a token of its own kind, and the verb checks it.
+    Token,
+    /// A good access token.
+    User,
+    /// A good access token of somebody who proved just now who it is (ASVS 7.5.1).
+    Fresh,
+}
+
+impl Permit {
+    /// The word in lists of routes and in the documentation.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Permit::Anyone => "anyone",
+            Permit::Token => "token",
+            Permit::User => "user",
+            Permit::Fresh => "fresh",
+        }
+    }
+
+    /// Whether the door reads a credential.
+    pub const fn needs_access(self) -> bool {
+        match self {
+            Permit::Anyone | Permit::Token => false,
+            Permit::User | Permit::Fresh => true,
+        }
+    }
+}
+
+impl Verb {
+    /// What the verb asks for. A verb without an answer here does not compile.
+    pub const fn permit(self) -> Permit {
+        match self {
+            Verb::SignUp | Verb::SignIn | Verb::CheckEmail => Permit::Anyone,
+            Verb::Refresh | Verb::SignOut | Verb::VerifyToken => Permit::Token,
+            Verb::SignOutEverywhere
+            | Verb::WhoAmI
+            | Verb::Reauthenticate
+            | Verb::UpdateProfile
+            | Verb::SetAvatar
+            | Verb::ChangePassword
+            | Verb::DeleteAccount => Permit::User,
+            Verb::EndOtherSessions => Permit::Fresh,
+        }
+    }
+}
