@@ -4,6 +4,7 @@ use crate::config::{Config, Limits, Timeouts};
 use crate::http::speak::Speaker;
 use crate::keys::Keys;
 use crate::lock::DataLock;
+use crate::mail::Office;
 use crate::mounts::{self, Loaded};
 use crate::telemetry::Log;
 use bytes::Bytes;
@@ -35,6 +36,7 @@ struct Inner {
     draining: AtomicBool,
     _lock: DataLock,
     log: Option<Arc<Log>>,
+    office: Option<Arc<Office>>,
     request_seed: [u8; 8],
     requests: AtomicU64,
 }
@@ -68,6 +70,11 @@ impl App {
             faults.extend(found);
             Vec::new()
         });
+        let office = Office::open(&config).unwrap_or_else(|found| {
+            faults.extend(found);
+            None
+        });
+        let office = office.map(Arc::new);
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
         let master = master.map_err(|fault| faults.insert(0, fault.to_string()));
         let (Ok((ticket_secret, trail_secret)), Ok(master_key), true) = (tickets, master, faults.is_empty())
@@ -98,6 +105,7 @@ impl App {
             draining: AtomicBool::new(false),
             _lock: lock,
             log: None,
+            office,
             request_seed,
             requests: AtomicU64::new(0),
         };
@@ -170,6 +178,11 @@ impl App {
         let spoken = Arc::new(spoken(&inner.engine, loaded, mounts, config)?);
         *inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = spoken;
         Ok(())
+    }
+
+    /// What sends letters; none when they are off.
+    pub fn office(&self) -> Option<Arc<Office>> {
+        self.inner.office.clone()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

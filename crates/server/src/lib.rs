@@ -8,9 +8,12 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod keys;
+mod language;
 mod lock;
+pub mod mail;
 pub mod mounts;
 pub mod replay;
+mod shelf;
 pub mod telemetry;
 
 pub use app::{App, OpenFaults};

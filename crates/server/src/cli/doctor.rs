@@ -4,6 +4,7 @@ use super::terminal::{Ended, line, out};
 use super::{key, user};
 use crate::config::Config;
 use crate::keys::{Listed, Role};
+use crate::mail::Office;
 use crate::mounts::{self, Loaded};
 use clap::Args;
 use domain::contract::Weakening;
@@ -86,6 +87,7 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
     }
     network(config, &mut findings);
+    mail(config, args.security, &mut findings);
     if config.database().exists() {
         match user::open(config) {
             Ok(engine) if engine.is_ready() => {
@@ -232,6 +234,24 @@ fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Fi
     if config.mounts.is_empty() {
         let text = "every built-in dialect is mounted; name the ones you need in [[mount]]";
         findings.add(Mark::Note, "mounts", text);
+    }
+}
+
+fn mail(config: &Config, security: bool, findings: &mut Findings) {
+    match Office::open(config) {
+        Ok(None) => {
+            let text = "off: addresses can not be confirmed, and a forgotten password can not be reset";
+            findings.add(Mark::Note, "mail", text);
+        }
+        Ok(Some(_)) => findings.add(
+            Mark::Good,
+            "mail",
+            "templates and transport can be used; `countersign mail test` tries them",
+        ),
+        Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "mail", fault)),
+    }
+    if let Some((name, cost)) = config.mail.weakening().filter(|_| security) {
+        findings.add(Mark::Weak, format!("mail {name}"), cost);
     }
 }
 

@@ -5,6 +5,7 @@ pub mod dialect;
 mod doctor;
 mod init;
 mod key;
+mod mail;
 mod serve;
 mod terminal;
 mod transfer;
@@ -74,6 +75,9 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Send a test letter, list the letters that wait
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Look for what is wrong or weaker than it could be
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
@@ -126,6 +130,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Command::User(command) => user::run(command, &load(&sources)?),
         Command::Dialect(command) => run_dialect(command, &load(&sources)?),
         Command::Key(command) => key::run(&command, &load(&sources)?),
+        Command::Mail(command) => mail::run(&command, &load(&sources)?),
         Command::Doctor(args) => doctor::run(&args, &load(&sources)?),
     }
 }

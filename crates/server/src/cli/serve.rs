@@ -123,6 +123,9 @@ fn lift_file_limit() {
 
 /// Every weaker behaviour is told at each start, by name (SEC-113).
 fn note_weakenings(app: &App) {
+    if let Some((name, cost)) = app.config().mail.weakening() {
+        tracing::warn!(weaker = name, "{cost}");
+    }
     for mount in app.spoken().speaker.mounts() {
         let names: Vec<&str> = mount.contract.weakenings.iter().map(|weakening| weakening.name()).collect();
         if !names.is_empty() {

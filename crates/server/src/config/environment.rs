@@ -1,6 +1,7 @@
 //! What does the environment say?
 
 use super::file::unknown;
+use super::mail::PASSWORD_VARIABLE;
 use super::settings::{self, SETTINGS};
 use super::{ConfigFault, Origin, Values, nearest};
 use domain::secret::Secret;
@@ -31,7 +32,7 @@ pub(super) fn of_process() -> Vec<(String, String)> {
 /// Refused: what has the form of a setting (`COUNTERSIGN_<SECTION>__<KEY>`) or nearly its name, and is none.
 pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: &mut Vec<ConfigFault>) {
     for (name, text) in variables {
-        if ["COUNTERSIGN_CONFIG", MASTER_KEY].contains(&name.as_str()) || text.is_empty() {
+        if ["COUNTERSIGN_CONFIG", MASTER_KEY, PASSWORD_VARIABLE].contains(&name.as_str()) || text.is_empty() {
             continue;
         }
         let place = || format!("environment {name}");

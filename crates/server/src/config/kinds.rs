@@ -17,6 +17,12 @@ pub enum Kind {
     Address,
     /// `http://host` or `https://host`, with a port if need be and without a path. Empty: none.
     Url,
+    /// A line of text without control characters. Empty: none.
+    Line,
+    /// A path before other paths, like `/account`.
+    Prefix,
+    /// `https://host/path` with `{token}` once in it; `http` only on this machine. Empty: none.
+    Link,
     /// A path to a folder or file. Empty: none.
     Path,
     /// Address blocks in CIDR notation.
@@ -60,6 +66,12 @@ impl Kind {
                 .map(Value::Address)
                 .map_err(|_| format!("{text:?} is not an address and port like \"127.0.0.1:8000\"")),
             Kind::Url => url(text).map(Value::Text),
+            Kind::Line if text.chars().any(char::is_control) => {
+                Err("a line without control characters".to_owned())
+            }
+            Kind::Line => Ok(Value::Text(text.trim().to_owned())),
+            Kind::Prefix => super::mount::prefix(text).and_then(some_prefix).map(Value::Text),
+            Kind::Link => link(text).map(Value::Text),
             Kind::Path if text.contains('\0') => Err("a path has no NUL".to_owned()),
             Kind::Path => Ok(Value::Text(text.to_owned())),
             Kind::Networks | Kind::Origins => {
@@ -92,9 +104,14 @@ impl Kind {
             Kind::Span(..) if value.is_integer() => {
                 Err("give the unit: \"10s\", \"500ms\", \"2m\"".to_owned())
             }
-            Kind::Address | Kind::Url | Kind::Path | Kind::Choice(_) | Kind::Span(..) => {
-                self.read_text(value.as_str().ok_or_else(|| wrong_type(value, "a text"))?)
-            }
+            Kind::Address
+            | Kind::Url
+            | Kind::Line
+            | Kind::Prefix
+            | Kind::Link
+            | Kind::Path
+            | Kind::Choice(_)
+            | Kind::Span(..) => self.read_text(value.as_str().ok_or_else(|| wrong_type(value, "a text"))?),
         }
     }
 
@@ -213,4 +230,43 @@ fn base(text: &str, what: &str) -> Result<String, String> {
         return Err(fault());
     }
     Ok(text.to_owned())
+}
+
+/// Pages need a path of their own.
+fn some_prefix(prefix: String) -> Result<String, String> {
+    if prefix.is_empty() { Err("a path like \"/account\" is needed".to_owned()) } else { Ok(prefix) }
+}
+
+/// The stand-in for a token in a link.
+pub const TOKEN: &str = "{token}";
+
+fn link(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let fault = || format!("{text:?} is not a link like \"https://app.example.com/reset#token={{token}}\"");
+    let end = text.match_indices('/').nth(2).map_or(text.len(), |(at, _)| at);
+    let (host, rest) = text.split_at(end);
+    base(host, "a link").map_err(|_| fault())?;
+    let bare = rest.replacen(TOKEN, "", 1);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/?#&=-_.~%+:,;@!".contains(&byte);
+    if bare.len() == rest.len() || !bare.bytes().all(plain) {
+        return Err(fault());
+    }
+    if host.starts_with("http://") && !is_loopback(host.trim_start_matches("http://")) {
+        return Err(format!("{text:?}: the token would travel in clear; use https"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether a host, with or without a port, is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    let address = |text: &str| text.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some((name, port)) if name.ends_with(']') && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || address(name)
 }

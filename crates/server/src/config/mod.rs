@@ -5,10 +5,12 @@
 mod environment;
 mod file;
 pub mod kinds;
+mod mail;
 mod mount;
 pub mod settings;
 
 pub use environment::asks_for_update;
+pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
 
 use domain::house::{House, SessionRules};
@@ -159,6 +161,12 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The log.
     pub log: LogConfig,
+    /// What the service is called; empty = by its host name.
+    pub service_name: String,
+    /// Letters.
+    pub mail: MailConfig,
+    /// Pages.
+    pub pages: PagesConfig,
     /// Every value with its origin, in the order of [`SETTINGS`].
     pub values: Vec<(&'static str, Value, Origin)>,
 }
@@ -189,8 +197,10 @@ impl Config {
             return Err(faults);
         }
         let file = path.map(|(path, _)| path).filter(|path| path.exists());
-        let mut config = assemble(file, mounts, &values).map_err(|fault| vec![fault])?;
+        let mut config =
+            assemble(file, mounts, &values, &sources.environment).map_err(|fault| vec![fault])?;
         config.master_key = environment::master_key(&sources.environment);
+        config.house.recovery.mail = config.mail.is_on();
         config.check()?;
         Ok(config)
     }
@@ -205,6 +215,13 @@ impl Config {
         self.data.join("countersign.db")
     }
 
+    /// What the service is called in letters and on pages.
+    pub fn service(&self) -> String {
+        let url = self.base_url();
+        let host = url.split("://").nth(1).unwrap_or(&url);
+        if self.service_name.is_empty() { host.to_owned() } else { self.service_name.clone() }
+    }
+
     /// Where the server is reached from outside, as far as it is known.
     pub fn base_url(&self) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
@@ -213,7 +230,7 @@ impl Config {
     /// What can only be seen when all values are known: dialects by name, mounts in each other's place.
     fn check(&self) -> Result<(), Vec<ConfigFault>> {
         let known = crate::mounts::dialect_names(self.dialects.as_deref());
-        let mut faults = Vec::new();
+        let mut faults = mail::check(self);
         for (at, mount) in self.mounts.iter().enumerate() {
             let place = mount.place(self.file.as_deref());
             if !known.contains(&mount.dialect) {
@@ -291,7 +308,12 @@ fn internal(name: &str) -> ConfigFault {
     ConfigFault { place: name.to_owned(), message: "the setting has a value of another kind".to_owned() }
 }
 
-fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) -> Result<Config, ConfigFault> {
+fn assemble(
+    file: Option<PathBuf>,
+    mounts: Vec<MountConfig>,
+    values: &Values,
+    environment: &[(String, String)],
+) -> Result<Config, ConfigFault> {
     let read = Reading(values);
     let Value::Address(listen) = *read.value("listen")? else { return Err(internal("listen")) };
     let Value::Networks(trusted_proxies) = read.value("trusted_proxies")?.clone() else {
@@ -321,6 +343,9 @@ fn assemble(file: Option<PathBuf>, mounts: Vec<MountConfig>, values: &Values) ->
             level: read.text("log.level")?,
             requests: read.text("log.requests")? == "all",
         },
+        service_name: read.text("service_name")?,
+        mail: mail::mail(&read, environment)?,
+        pages: mail::pages(&read)?,
         values: shown.collect(),
     })
 }

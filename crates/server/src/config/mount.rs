@@ -121,7 +121,7 @@ fn moment(value: &DeValue<'_>) -> Result<Moment, String> {
     })
 }
 
-fn prefix(text: &str) -> Result<String, String> {
+pub(super) fn prefix(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
     let inner = text.strip_suffix('/').unwrap_or(text);
     if inner.is_empty() {

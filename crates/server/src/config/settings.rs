@@ -23,7 +23,7 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 const HOUR: u64 = 3_600_000;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 26] = [
+pub static SETTINGS: [Setting; 48] = [
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting(
@@ -74,6 +74,83 @@ pub static SETTINGS: [Setting; 26] = [
         "5m",
         "How long a proof of identity counts as fresh, where an action needs a fresh one.",
     ),
+    setting(
+        "service_name",
+        Kind::Line,
+        "",
+        "What your service is called in letters and on pages. Empty = the host name of public_url.",
+    ),
+    setting(
+        "mail.transport",
+        Kind::Choice(&["off", "log", "file", "smtp"]),
+        "off",
+        "Where letters go. off: nothing that needs a letter is offered. log and file are for development.",
+    ),
+    setting("mail.from", Kind::Line, "", "Who letters are from, like \"Example <no-reply@example.com>\"."),
+    setting("mail.server", Kind::Line, "", "Host name of the mail server (smtp)."),
+    setting("mail.port", Kind::Whole(0, 65_535), "0", "Its port; 0 = 587, or 465 for tls, or 25 for none."),
+    setting(
+        "mail.encryption",
+        Kind::Choice(&["starttls", "tls", "none"]),
+        "starttls",
+        "How the connection is protected. none only to a mail server on this machine.",
+    ),
+    setting("mail.user", Kind::Line, "", "User name at the mail server, if it asks for one."),
+    setting(
+        "mail.password_file",
+        Kind::Path,
+        "",
+        "File with the password, readable by you alone; or put it into the variable COUNTERSIGN_MAIL_PASSWORD.",
+    ),
+    setting(
+        "mail.ca_file",
+        Kind::Path,
+        "",
+        "File with certificates (PEM) that are trusted for the mail server in place of the public ones.",
+    ),
+    setting("mail.folder", Kind::Path, "", "Where letters are written (file). Empty = mail under data."),
+    setting(
+        "mail.language",
+        Kind::Line,
+        "en",
+        "Language of letters and pages for those who want none that there is.",
+    ),
+    setting(
+        "mail.templates",
+        Kind::Path,
+        "",
+        "Folder with your own letters: <language>/<letter>.subject, .txt and .html.",
+    ),
+    setting(
+        "mail.parallel",
+        Kind::Whole(1, 16),
+        "1",
+        "Letters that are sent at once. After a crash up to so many can arrive twice; none is lost.",
+    ),
+    setting(
+        "mail.retry",
+        Kind::Span(100, HOUR),
+        "5s",
+        "First wait after a letter was not taken; it doubles up to an hour.",
+    ),
+    setting(
+        "pages.hosted",
+        Kind::Choice(&["on", "off"]),
+        "on",
+        "Whether this server shows pages for the links in letters. Only with mail.",
+    ),
+    setting("pages.path", Kind::Prefix, "/account", "Before the paths of these pages."),
+    setting("pages.templates", Kind::Path, "", "Folder with your own pages: <language>/<page>.html."),
+    setting(
+        "pages.reset_url",
+        Kind::Link,
+        "",
+        "Your own page for resets, like \"https://app.example.com/reset#token={token}\".",
+    ),
+    setting("pages.verify_url", Kind::Link, "", "The same for confirming an address."),
+    setting("pages.confirm_url", Kind::Link, "", "The same for confirming a new address."),
+    setting("pages.undo_url", Kind::Link, "", "The same for taking a change of address back."),
+    setting("pages.invitation_url", Kind::Link, "", "The same for invitations."),
     setting("limits.max_connections", Kind::Whole(1, 1_000_000), "10000", "Open connections in all."),
     setting(
         "limits.per_client",

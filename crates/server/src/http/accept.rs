@@ -52,6 +52,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let (stop, stopping) = watch::channel(Stop::NotYet);
     let (alive, mut gone) = mpsc::channel::<Infallible>(1);
     let keys = tokio::spawn(follow_keys(app.clone()));
+    let (quit, quitting) = watch::channel(false);
+    let letters = tokio::spawn(crate::mail::work(app.clone(), quitting));
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
         let Some(seat) = crowd.seat(peer.ip()) else { return };
         let (app, builder, stopping) = (app.clone(), Arc::clone(&builder), stopping.clone());
@@ -85,7 +87,10 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
     drop(listener);
     drop(alive);
-    finish(&app, &stop, &mut gone, &crowd).await;
+    quit.send_replace(true);
+    // A letter that is cut off stays in the outbox.
+    let letters = tokio::time::timeout(app.timeouts().shutdown, letters);
+    let ((), _) = tokio::join!(finish(&app, &stop, &mut gone, &crowd), letters);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::config::{Config, MountConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::contract::{Contract, RefreshForm, Weakening};
-use domain::secret::SecretBytes;
+use domain::secret::{Secret, SecretBytes};
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeyFault, KeySet};
 use engine::Chance;
@@ -42,6 +42,20 @@ fn decode(path: &Path, secret: &Hidden) -> Result<SecretBytes, KeyFaults> {
 
 fn fault(path: &Path, text: impl std::fmt::Display) -> KeyFaults {
     KeyFaults(format!("{}: {text}", path.display()))
+}
+
+/// The secret in a file that holds nothing else: its bytes up to the end of the first line (SEC-111).
+///
+/// Refused, in a sentence: a file that can not be read, that others can read, that is empty or is no text.
+pub fn read_secret_line(path: &Path) -> Result<Secret, String> {
+    let text = read_private(path).map_err(|fault| fault.0)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).unwrap_or_default();
+    if line.is_empty() {
+        Err(fault(path, "there is no secret in this file").0)
+    } else {
+        Ok(Secret::new(line))
+    }
 }
 
 /// A secret text in a file. Prints nothing of itself and is overwritten on drop.
