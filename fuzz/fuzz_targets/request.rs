@@ -42,6 +42,7 @@ fuzz_target!(|input: (u8, u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
             allow: "",
             now: Moment::from_seconds(0),
             issuer: "",
+            by_page: heard.page.is_some(),
         };
         let response = dialect.say(Some(heard.route), asked, Err(refusal));
         assert!(response.status().as_u16() >= 400);

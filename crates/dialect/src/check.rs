@@ -4,10 +4,11 @@
 
 use crate::compiled::{Dialect, LANGUAGE};
 use crate::file::Section;
+use crate::place::Place;
 use crate::route::Route;
 use crate::said::Said;
 use crate::slot::slot_text;
-use crate::take::{Check, Place};
+use crate::take::Check;
 use domain::command::Verb;
 use domain::contract::{ClaimsPlan, Contract, PasswordPolicy, RefreshForm, Rotation, Weakening};
 use domain::input::Input;
@@ -206,7 +207,7 @@ fn is_personal(slot: &Slot) -> bool {
 
 fn is_token(slot: &Slot) -> bool {
     use Slot::*;
-    matches!(slot, Access | AccessExpiresIn | AccessExpiresAt | AccessIssuedAt) || is_refresh(slot)
+    matches!(slot, Access | AccessExpiresIn | AccessExpiresAt | AccessIssuedAt | Csrf) || is_refresh(slot)
 }
 
 fn is_refresh(slot: &Slot) -> bool {

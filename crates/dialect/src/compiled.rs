@@ -2,11 +2,12 @@
 
 use crate::body::Media;
 use crate::claims::{compile_access, compile_refresh};
+use crate::cookie::{CookieMode, CookiePlan, Pages};
 use crate::file::{Faults, FileFault, MAX_FILE_BYTES, Section, Word, unknown_word};
+use crate::place::Place;
 use crate::route::{self, Route, UnknownFields};
 use crate::said::{Said, SaidHeader, compile_headers, compile_refusals};
 use crate::slot::parse_form;
-use crate::take::Place;
 use crate::template::{Scope, Shapes, compile, parse_json};
 use crate::wording::Wording;
 use domain::contract::{Contract, Newcomer, PasswordPolicy, Weakening};
@@ -41,6 +42,12 @@ pub struct Dialect {
     pub refuse: BTreeMap<String, Said>,
     /// The routes in the order of the file.
     pub routes: Vec<Route>,
+    /// Whether the file asks for cookie mode; the operator has the last word.
+    pub cookies: CookieMode,
+    /// Whose pages may use cookies; nobody's before the dialect has its place.
+    pub pages: Pages,
+    /// Cookie mode, once the dialect has its place.
+    pub plan: Option<CookiePlan>,
 }
 
 /// Rules of HTTP that hold for all routes of a dialect.
@@ -165,6 +172,9 @@ fn compile_file(root: &Section<'_>) -> Option<Dialect> {
         wording,
         refuse,
         routes,
+        cookies: root.choice("cookies", &CookieMode::NAMES).unwrap_or_default(),
+        pages: Pages::default(),
+        plan: None,
     };
     crate::check::check(&dialect, root);
     Some(dialect)

@@ -1,7 +1,8 @@
 //! What did a request bring for each input of its route?
 
+use crate::place::Parts;
 use crate::route::Route;
-use crate::take::{Parts, Take, Taken};
+use crate::take::{Take, Taken};
 use domain::command::{AvatarEdit, Target};
 use domain::input::{Flaw, Input, Rule};
 use domain::secret::Secret;

@@ -5,10 +5,11 @@
 use crate::body::{self, Body, ContentType};
 use crate::compiled::{Dialect, OtherJson};
 use crate::gather::Inputs;
+use crate::place::{Found, Parts, Place, cookie};
 use crate::route::{Route, UnknownFields};
-use crate::take::{Found, Parts, Place, cookie, value_type};
+use crate::take::value_type;
 use bytes::Bytes;
-use domain::caller::Bearer;
+use domain::caller::{Bearer, Page};
 use domain::command::{Command, Login, SignUp, UpdateProfile, Verb};
 use domain::input::{Flaw, Input, Rule};
 use domain::refusal::Refusal;
@@ -23,6 +24,8 @@ pub struct Heard<'d> {
     pub route: &'d Route,
     /// The access token that came along.
     pub bearer: Bearer,
+    /// The page of ours that sent it; none where cookies are neither read nor set.
+    pub page: Option<Page>,
     /// What is asked, or why it can not be understood.
     pub command: Result<Command, Refusal>,
 }
@@ -46,21 +49,25 @@ impl Dialect {
     /// Hears a request on a path that has routes for its method. `routes` is never empty; `path` holds the parameters.
     pub fn hear<'d>(&'d self, routes: &[&'d Route], path: &[(String, String)], ask: Ask<'_>) -> Heard<'d> {
         let first = routes[0];
-        let bearer = self.bearer(ask);
+        let (bearer, from_cookie) = self.bearer(ask);
+        let refused =
+            |route, refusal| Heard { route, bearer: bearer.clone(), page: None, command: Err(refusal) };
         if self.http.checks_accept && !accepts(ask.headers, self.http.content_type.to_str().unwrap_or("")) {
-            return Heard { route: first, bearer, command: Err(Refusal::NotAcceptable) };
+            return refused(first, Refusal::NotAcceptable);
         }
         let routes = &self.fitting(routes, ask);
-        let parts = match self.parts(routes, path, ask) {
+        let mut parts = match self.parts(routes, path, ask) {
             Ok(parts) => parts,
-            Err(refusal) => return Heard { route: first, bearer, command: Err(refusal) },
+            Err(refusal) => return refused(first, refusal),
         };
+        parts.cookies = from_cookie || matches!(bearer, Bearer::Absent);
         let route = routes.iter().find(|route| !route.when.is_empty() && told_apart(route, &parts));
         let route = route.or_else(|| routes.iter().find(|route| route.when.is_empty())).copied();
-        let Some(route) = route else {
-            return Heard { route: first, bearer, command: Err(Refusal::NotFound) };
-        };
-        Heard { route, bearer, command: self.command(route, &parts) }
+        let Some(route) = route else { return refused(first, Refusal::NotFound) };
+        match self.admit(route, &parts, ask, (bearer.clone(), from_cookie)) {
+            Ok((bearer, page)) => Heard { route, bearer, page, command: self.command(route, &parts) },
+            Err(refusal) => refused(route, refusal),
+        }
     }
 
     fn parts<'a>(
@@ -74,7 +81,7 @@ impl Dialect {
         let query =
             if asks_query { body::pairs(ask.query).map_err(Refusal::MalformedBody)? } else { Vec::new() };
         let body = self.body(routes, ask)?;
-        Ok(Parts { body, query, headers: ask.headers, path: path.to_vec() })
+        Ok(Parts { body, query, headers: ask.headers, path: path.to_vec(), cookies: true })
     }
 
     fn body(&self, routes: &[&Route], ask: Ask<'_>) -> Result<Body, Refusal> {
@@ -129,20 +136,27 @@ impl Dialect {
         }
     }
 
-    /// The access token, from the first place that holds one.
-    fn bearer(&self, ask: Ask<'_>) -> Bearer {
-        for place in &self.credential.places {
-            let found = match place {
-                Place::Header(name, _) => self.header_bearer(ask.headers, name),
-                Place::Cookie(name) if is_same_site(ask) => cookie(ask.headers, name)
-                    .map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
-                _ => Bearer::Absent,
-            };
-            if !matches!(found, Bearer::Absent) {
-                return found;
-            }
+    /// The access token, from the first place that holds one, and whether that is a cookie. A header wins over every
+    /// cookie (SEC-76).
+    fn bearer(&self, ask: Ask<'_>) -> (Bearer, bool) {
+        let absent = |bearer: &Bearer| matches!(bearer, Bearer::Absent);
+        let headers = self.credential.places.iter().filter_map(|place| match place {
+            Place::Header(name, _) => Some(self.header_bearer(ask.headers, name)),
+            _ => None,
+        });
+        if let Some(found) = headers.into_iter().find(|found| !absent(found)) {
+            return (found, false);
         }
-        Bearer::Absent
+        let cookies = self.credential.places.iter().filter_map(|place| match place {
+            Place::Cookie(name) => Some(match cookie(ask.headers, name) {
+                Found::Absent => Bearer::Absent,
+                Found::Text(token) => Bearer::Token(Secret::new(token)),
+                _ => Bearer::Malformed,
+            }),
+            _ => None,
+        });
+        let found = cookies.into_iter().find(|found| !absent(found));
+        found.map_or((Bearer::Absent, false), |found| (found, true))
     }
 
     fn header_bearer(&self, headers: &HeaderMap, name: &str) -> Bearer {
@@ -190,26 +204,9 @@ fn reads_body(route: &Route) -> bool {
     route.looks_into(|place| matches!(place, Place::Body(_)))
 }
 
-fn content_type(ask: Ask<'_>) -> ContentType {
+pub(crate) fn content_type(ask: Ask<'_>) -> ContentType {
     let given = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     ContentType::parse(given.unwrap_or(""))
-}
-
-/// Cookies travel by themselves: an unsafe request that a page of another site sent carries nobody's credential (SEC-73).
-fn is_same_site(ask: Ask<'_>) -> bool {
-    if matches!(*ask.method, Method::GET | Method::HEAD | Method::OPTIONS) {
-        return true;
-    }
-    let text = |name: &str| ask.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match (text("origin"), text("host")) {
-        (Some(origin), Some(host)) => {
-            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
-        }
-        _ => false,
-    }
 }
 
 /// Whether an `Accept` header lets the answer's type through.

@@ -1,7 +1,8 @@
 //! How is an input written down in a dialect file?
 
 use crate::file::{Section, Word, unknown_word};
-use crate::take::{Blanks, Check, Kind, Made, Nulls, Place, Take};
+use crate::place::Place;
+use crate::take::{Blanks, Check, Kind, Made, Nulls, Take};
 use crate::wording::message;
 use domain::input::{Input, Rule};
 use domain::shape::{Form, TextPart};

@@ -2,8 +2,9 @@
 
 use crate::body::Media;
 use crate::file::{Section, Word, unknown_word};
+use crate::place::Place;
 use crate::said::{Said, SaidHeader, compile_headers, compile_refusals, compile_said};
-use crate::take::{self, Place, Take};
+use crate::take::{self, Take};
 use crate::template::Scope;
 use crate::wording::message;
 use domain::command::Verb;

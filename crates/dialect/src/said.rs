@@ -25,7 +25,7 @@ pub struct SaidCookie {
     /// Its value; absent = cleared.
     pub value: Option<Vec<TextPart>>,
     /// Everything after the value.
-    pub attributes: String,
+    pub attributes: Vec<TextPart>,
 }
 
 /// A header to be set.
@@ -74,6 +74,12 @@ impl Said {
         slots
     }
 
+    /// Whether a cookie holds a token.
+    pub fn sets_token_cookies(&self) -> bool {
+        let values = self.cookies.iter().filter_map(|cookie| cookie.value.as_deref());
+        values.flat_map(text_slots).any(|slot| matches!(slot, Slot::Access | Slot::Refresh))
+    }
+
     /// This answer, with what it does not say taken from another one.
     pub fn over(&self, other: &Said) -> Said {
         let mut headers = other.headers.clone();
@@ -91,9 +97,10 @@ impl Said {
 impl SaidCookie {
     /// The value of a `Set-Cookie` header, or nothing where it would not be a legal one.
     pub fn to_header(&self, facts: &Facts<'_>) -> Option<HeaderValue> {
+        let attributes = text(&self.attributes, facts);
         let line = match &self.value {
-            Some(parts) => format!("{}={}{}", self.name, text(parts, facts), self.attributes),
-            None => format!("{}={}; Max-Age=0", self.name, self.attributes),
+            Some(parts) => format!("{}={}{attributes}", self.name, text(parts, facts)),
+            None => format!("{}={attributes}; Max-Age=0", self.name),
         };
         HeaderValue::from_str(&line).ok()
     }
@@ -173,7 +180,7 @@ fn compile_cookie(section: Section<'_>, date: &Form) -> Option<SaidCookie> {
     let cookie = SaidCookie {
         name: name.text.to_owned(),
         value: value.map(|word| compile_text(word.text, word.span.start, date, section.faults())),
-        attributes: cookie_attributes(&section, &name),
+        attributes: vec![TextPart::Literal(cookie_attributes(&section, &name))],
     };
     section.done();
     Some(cookie)
@@ -181,29 +188,31 @@ fn compile_cookie(section: Section<'_>, date: &Form) -> Option<SaidCookie> {
 
 /// Safe unless the file says otherwise: `Path=/; HttpOnly; Secure; SameSite=Lax` (SEC-72).
 fn cookie_attributes(section: &Section<'_>, name: &Word<'_>) -> String {
-    let mut line = format!("; Path={}", section.word("path").map_or("/", |word| word.text));
-    if line.contains([';', '\r', '\n']) && line.matches(';').count() > 1 {
+    let path = section.word("path").map_or("/", |word| word.text);
+    if path.contains([';', '\r', '\n']) {
         section.fault("a cookie's path has no semicolon");
     }
-    if section.flag("http_only").unwrap_or(true) {
-        line.push_str("; HttpOnly");
-    }
     let secure = section.flag("secure").unwrap_or(true);
-    if secure {
-        line.push_str("; Secure");
-    } else if name.text.starts_with("__") {
+    if !secure && name.text.starts_with("__") {
         section.faults().at(name.span.start, "a cookie with a `__Host-` or `__Secure-` name must be secure");
     }
     let same_site = section.choice("same_site", &[("strict", "Strict"), ("lax", "Lax"), ("none", "None")]);
     if same_site == Some("None") && !secure {
         section.fault("browsers drop a cookie with `same_site = \"none\"` that is not secure");
     }
-    line.push_str("; SameSite=");
-    line.push_str(same_site.unwrap_or("Lax"));
+    let http_only = section.flag("http_only").unwrap_or(true);
+    let mut line = attributes(path, http_only, secure, same_site.unwrap_or("Lax"));
     if let Some(seconds) = section.seconds("max_age") {
         line.push_str(&format!("; Max-Age={seconds}"));
     }
     line
+}
+
+/// What follows the value of a cookie, without `Max-Age`. Never a domain: a cookie is for the host that set it.
+pub fn attributes(path: &str, http_only: bool, secure: bool, same_site: &str) -> String {
+    let http_only = if http_only { "; HttpOnly" } else { "" };
+    let secure = if secure { "; Secure" } else { "" };
+    format!("; Path={path}{http_only}{secure}; SameSite={same_site}")
 }
 
 /// Compiles `[refuse]`: a table of code → answer. `default` and `fault` are codes of their own;

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "few refusals hold details")]
 
 use crate::compiled::Dialect;
+use crate::cookie::Beside;
 use crate::route::Route;
 use crate::said::{Said, SaidBody};
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub struct Asked<'a> {
     pub now: Moment,
     /// Public address of the server.
     pub issuer: &'a str,
+    /// Whether a page of ours sent the request: cookie mode sets and clears cookies only for those.
+    pub by_page: bool,
 }
 
 impl Dialect {
@@ -72,7 +75,7 @@ impl Dialect {
             (Some(route), None) => &route.give,
             (None, _) => &silent,
         };
-        self.respond(route, said, 200, &facts)
+        self.respond(route, said, 200, &facts, self.beside_outcome(asked.by_page, outcome))
     }
 
     fn say_refusal(&self, route: Option<&Route>, asked: Asked<'_>, refusal: &Refusal) -> Response<Bytes> {
@@ -91,7 +94,8 @@ impl Dialect {
             retry_after,
             allow: Some(asked.allow),
         });
-        let mut response = self.respond(route, &said, default_status(code), &facts);
+        let beside = self.beside_refusal(asked.by_page, route, refusal);
+        let mut response = self.respond(route, &said, default_status(code), &facts, beside);
         if let Some(seconds) = retry_after {
             response.headers_mut().entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));
         }
@@ -109,13 +113,13 @@ impl Dialect {
         let mut said = self.words_for_fault(route);
         said.status = Some(status);
         let facts = Facts { fault: Some(id), ..base(asked) };
-        self.respond(route, &said, status, &facts)
+        self.respond(route, &said, status, &facts, Beside::default())
     }
 
     /// Says yes to OPTIONS with no body.
     pub fn say_options(&self, route: Option<&Route>, asked: Asked<'_>) -> Response<Bytes> {
         let said = Said { status: Some(200), body: Some(SaidBody::Empty), ..Said::default() };
-        let mut response = self.respond(route, &said, 200, &base(asked));
+        let mut response = self.respond(route, &said, 200, &base(asked), Beside::default());
         if let Ok(allow) = HeaderValue::from_str(asked.allow) {
             response.headers_mut().entry(header::ALLOW).or_insert(allow);
         }
@@ -181,9 +185,18 @@ impl Dialect {
         }
     }
 
-    fn respond(&self, route: Option<&Route>, said: &Said, status: u16, facts: &Facts<'_>) -> Response<Bytes> {
+    fn respond(
+        &self,
+        route: Option<&Route>,
+        said: &Said,
+        status: u16,
+        facts: &Facts<'_>,
+        beside: Beside<'_>,
+    ) -> Response<Bytes> {
         let status = said.status.unwrap_or(status);
-        let facts = &Facts { status: Some(status), ..*facts };
+        let whole = &Facts { status: Some(status), ..*facts };
+        let withholds_tokens = self.plan.as_ref().is_some_and(|plan| plan.instead);
+        let facts = &Facts { withholds_tokens, ..*whole };
         let mut headers = HeaderMap::with_capacity(16);
         let body = match &said.body {
             None | Some(SaidBody::Empty) => Bytes::new(),
@@ -197,14 +210,14 @@ impl Dialect {
             }
         };
         let own = route.map_or(&[][..], |route| route.headers.as_slice());
-        for header in self.http.headers.iter().chain(own).chain(&said.headers) {
+        for header in self.http.headers.iter().chain(own).chain(&said.headers).chain(beside.header) {
             match &header.fixed {
                 Some(value) if !value.is_empty() => drop(headers.insert(header.name.clone(), value.clone())),
                 _ => set(&mut headers, header.name.clone(), &text(&header.value, facts)),
             }
         }
-        for cookie in &said.cookies {
-            if let Some(value) = cookie.to_header(facts) {
+        for cookie in said.cookies.iter().chain(beside.cookies) {
+            if let Some(value) = cookie.to_header(whole) {
                 headers.append(header::SET_COOKIE, value);
             }
         }
@@ -264,7 +277,7 @@ pub const fn default_status(code: &str) -> u16 {
         b"malformed_body" | b"not_an_object" | b"nothing_given" => 400,
         b"invalid_input" => 400,
         b"taken" => 409,
-        b"account_inactive" | b"account_suspended" | b"not_yours" | b"reauth_required" => 403,
+        b"account_inactive" | b"account_suspended" | b"not_yours" | b"reauth_required" | b"cross_site" => 403,
         b"throttled" => 429,
         b"overloaded" => 503,
         b"fault" => 500,

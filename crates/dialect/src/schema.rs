@@ -3,10 +3,16 @@
 //! It knows keys, types and closed lists of words. What only the compiler can know (slots, paths, weakenings that fit)
 //! is told at load.
 
+mod part;
+
 use domain::command::Verb;
 use domain::contract::Weakening;
 use domain::input::{Input, Rule};
 use domain::refusal::REFUSAL_CODES;
+use part::{
+    about, any_number, choice, described, flag, free_texts, map, needing, number, object_of, one_of, refer,
+    table, tables, text, texts, time, with, words,
+};
 use serde_json::{Value, json};
 
 /// The schema of `dialect.toml`. Unknown keys are refused in every table.
@@ -67,95 +73,6 @@ fn definitions() -> Vec<(&'static str, Value)> {
     ]
 }
 
-// ---- small parts
-
-fn object_of(members: Vec<(&'static str, Value)>) -> Value {
-    Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-fn table(members: Vec<(&'static str, Value)>) -> Value {
-    json!({ "type": "object", "additionalProperties": false, "properties": object_of(members) })
-}
-
-fn needing(schema: Value, keys: &[&str]) -> Value {
-    with(schema, "required", json!(keys))
-}
-
-fn with(mut schema: Value, key: &str, value: Value) -> Value {
-    if let Value::Object(map) = &mut schema {
-        map.insert(key.to_owned(), value);
-    }
-    schema
-}
-
-fn about(schema: Value, text: &str) -> Value {
-    with(schema, "description", json!(text))
-}
-
-fn refer(name: &str) -> Value {
-    json!({ "$ref": format!("#/$defs/{name}") })
-}
-
-fn described(kind: &str, text: &str) -> Value {
-    json!({ "type": kind, "description": text })
-}
-
-fn text(about: &str) -> Value {
-    described("string", about)
-}
-
-fn time(text: &str) -> Value {
-    about(refer("time"), text)
-}
-
-fn flag(about: &str, default: bool) -> Value {
-    with(described("boolean", about), "default", json!(default))
-}
-
-fn number(about: &str, least: i64, most: i64) -> Value {
-    json!({ "type": "integer", "minimum": least, "maximum": most, "description": about })
-}
-
-fn any_number(about: &str) -> Value {
-    described("integer", about)
-}
-
-fn words(list: &[&str]) -> Value {
-    json!({ "enum": list })
-}
-
-/// One of a closed list; the first one is the default.
-fn choice(text: &str, list: &[&str]) -> Value {
-    let schema = about(words(list), text);
-    with(schema, "default", json!(list.first()))
-}
-
-/// One of a closed list without a default.
-fn one_of(text: &str, list: &[&str]) -> Value {
-    about(words(list), text)
-}
-
-/// A text or a list of texts.
-fn texts(text: &str, item: Value) -> Value {
-    json!({ "description": text, "anyOf": [item.clone(), { "type": "array", "items": item }] })
-}
-
-fn free_texts(about: &str) -> Value {
-    texts(about, json!({ "type": "string" }))
-}
-
-fn map(about: &str, names: Option<Value>, of: Value) -> Value {
-    let schema = json!({ "type": "object", "description": about, "additionalProperties": of });
-    match names {
-        Some(names) => with(schema, "propertyNames", names),
-        None => schema,
-    }
-}
-
-fn tables(about: &str, of: &str) -> Value {
-    json!({ "description": about, "anyOf": [refer(of), { "type": "array", "items": refer(of) }] })
-}
-
 // ---- closed lists
 
 fn rules() -> Vec<&'static str> {
@@ -213,6 +130,7 @@ fn root() -> Value {
         ("http", http()),
         ("headers", about(refer("headers"), "Headers of every answer.")),
         ("credential", credential()),
+        ("cookies", choice("Whether tokens travel in cookies.", &["off", "instead", "beside"])),
         ("tokens", needing(tokens(), &["access"])),
         ("passwords", passwords()),
         ("newcomer", newcomer()),

@@ -30,6 +30,7 @@ const SLOTS: &[(&str, Slot)] = &[
     ("refresh", Slot::Refresh),
     ("refresh.expires_in", Slot::RefreshExpiresIn),
     ("refresh.expires_at", Slot::RefreshExpiresAt),
+    ("csrf", Slot::Csrf),
     ("issued", Slot::Issued),
     ("expires", Slot::Expires),
     ("token.id", Slot::TokenId),

@@ -4,7 +4,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "only texts are kept as they are")]
 
-use http::{HeaderMap, Response};
+use crate::cookie::CookieMode;
+use http::{HeaderMap, Response, header};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub struct Transcript {
     pub source: String,
     /// The moment at which it begins (RFC 3339); absent = the replayer's own.
     pub clock: Option<String>,
+    /// How tokens travel on this mount; absent = as the dialect says.
+    pub cookies: Option<CookieMode>,
     /// Users that must exist, as import records; `password` may be given in clear.
     pub users: Vec<Value>,
     /// In order.
@@ -42,6 +45,8 @@ pub enum Act {
     Advance(i64),
     /// Keeps a member of the last answer's body (JSON pointer) under a name.
     Keep(String, String),
+    /// Keeps a cookie that the last answer set under a name.
+    Cookie(String, String),
     /// Keeps a claim of a kept token under a name.
     Claim(String, String, String),
     /// Signs claims with the mount's own key and keeps the token.
@@ -127,11 +132,14 @@ impl Transcript {
             self.source = source.trim().to_owned();
         } else if let Some(clock) = line.strip_prefix("clock: ") {
             self.clock = Some(clock.trim().to_owned());
+        } else if let Some(mode) = line.strip_prefix("cookies: ") {
+            let mode = CookieMode::parse(mode.trim()).ok_or("write `cookies: instead`, `beside` or `off`")?;
+            self.cookies = Some(mode);
         } else if let Some(user) = line.strip_prefix("user: ") {
             self.users
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
-            return Err(format!("\"{line}\" is none of #, source:, clock:, user:, === and >>>"));
+            return Err(format!("\"{line}\" is none of #, source:, clock:, cookies:, user:, === and >>>"));
         }
         Ok(())
     }
@@ -212,6 +220,7 @@ fn parse_act(text: &str) -> Result<Act, String> {
     Ok(match word {
         "advance" => Act::Advance(crate::file::parse_seconds(rest).ok_or("write for example `advance 11s`")?),
         "keep" => named().map(|(name, pointer)| Act::Keep(name.to_owned(), pointer.to_owned()))?,
+        "cookie" => named().map(|(name, cookie)| Act::Cookie(name.to_owned(), cookie.to_owned()))?,
         "sign" => named().map(|(name, claims)| Act::Sign(name.to_owned(), claims.to_owned()))?,
         "claim" => {
             let (name, from) = named()?;
@@ -225,7 +234,9 @@ fn parse_act(text: &str) -> Result<Act, String> {
             Act::Edit(id.parse().map_err(|_| "the id is a number")?, edit)
         }
         "delete" => Act::Delete(rest.parse().map_err(|_| "write `delete ID`")?),
-        other => return Err(format!("`{other}` is none of advance, keep, claim, sign, edit and delete")),
+        other => {
+            return Err(format!("`{other}` is none of advance, keep, cookie, claim, sign, edit and delete"));
+        }
     })
 }
 
@@ -393,6 +404,13 @@ pub fn pointed(body: &[u8], pointer: &str) -> Option<String> {
     }
 }
 
+/// The value of a cookie that an answer sets.
+pub fn cookie_set(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = lines.filter_map(|line| line.split(';').next()?.split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+}
+
 /// A claim of a JWT, unverified, as JSON text.
 pub fn claim(token: &str, name: &str) -> Option<String> {
     use base64::Engine;
@@ -441,6 +459,7 @@ mod tests {
             ("source: x\nhello\n", "2: \"hello\""),
             ("source: x\n=== a\nGET /\n", "2: the expected answer is missing"),
             ("source: x\n>>> jump 5\n", "2: `jump`"),
+            ("source: x\ncookies: yes\n", "2: write `cookies: instead`"),
             ("source: x\nuser: {\n", "2: this user is not JSON"),
             ("source: x\n=== a\nGET /\nnot a header\n\n--- 200\n", "4: this is not a header"),
         ] {

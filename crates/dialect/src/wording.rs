@@ -89,7 +89,7 @@ impl Wording {
         let field =
             flaw.field.as_deref().or_else(|| take.map(Take::field)).unwrap_or_else(|| flaw.input.name());
         let label = take.map_or(field, |take| take.label.as_str());
-        let place = take.and_then(|take| take.places.first()).map(crate::take::Place::to_json);
+        let place = take.and_then(|take| take.places.first()).map(crate::place::Place::to_json);
         let facts = FlawFacts {
             field,
             label,

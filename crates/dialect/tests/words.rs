@@ -30,13 +30,18 @@ mod walk;
 use bytes::Bytes;
 use canned::{Answer, NOW};
 use countersign_dialect::transcript::{Exchange, Kept, Ready};
-use countersign_dialect::{Ask, Asked, Dialect, Found, Place, Route, Switchboard, slot_names};
+use countersign_dialect::{
+    Ask, Asked, CookieMode, CookieRules, Dialect, Found, Pages, Place, Route, Switchboard, slot_names,
+};
 use domain::contract::Weakening;
 use domain::input::{Input, Rule};
 use domain::refusal::{REFUSAL_CODES, Refusal};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use page::{Page, Section, pages, updating};
 use std::sync::Arc;
+
+/// The address of the server in all pages, and so the origin of its own pages.
+const ISSUER: &str = "https://id.example.org";
 
 /// The dialect of a section, in its place.
 fn board(fragment: &str) -> Switchboard {
@@ -45,6 +50,16 @@ fn board(fragment: &str) -> Switchboard {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         panic!("{before} lines were put before:\n{}\n{text}", lines.join("\n"))
     });
+    let pages = Pages { own: ISSUER.to_owned(), listed: vec!["https://shop.example.org".to_owned()] };
+    let rules = (dialect.cookies != CookieMode::Off).then(|| CookieRules {
+        mode: dialect.cookies,
+        label: String::new(),
+        strict: false,
+        until_closed: false,
+        csrf_header: HeaderName::from_static("x-csrf-token"),
+        secure: true,
+    });
+    let dialect = dialect.mounted(pages, rules.as_ref()).unwrap();
     let place = Place { dialect: Arc::new(dialect), prefix: String::new(), host: String::new() };
     Switchboard::new(vec![place]).unwrap()
 }
@@ -78,22 +93,23 @@ fn exchanged(board: &Switchboard, ask: &str, answer: &Answer) -> (String, String
     let body = Bytes::from(ready.body);
     let dialect = &board.places()[0].dialect;
     let asked =
-        |allow| Asked { method: method.as_str(), path, allow, now: NOW, issuer: "https://id.example.org" };
+        |allow, by_page| Asked { method: method.as_str(), path, allow, now: NOW, issuer: ISSUER, by_page };
     match board.find(&method, path, "") {
         Found::Nobody => ("nobody".to_owned(), "nobody".to_owned()),
         Found::Nothing { .. } => {
-            let response = dialect.say(None, asked(""), Err(&Refusal::NotFound));
+            let response = dialect.say(None, asked("", false), Err(&Refusal::NotFound));
             ("no such path".to_owned(), shown::said(&response))
         }
         Found::OtherMethod { route, allow, .. } => {
             let line = dialect.allow_line(&allow);
-            other_method(dialect, route, asked(&line), &allow)
+            other_method(dialect, route, asked(&line, false), &allow)
         }
         Found::Routes { routes, path: values, allow, .. } => {
             let ask = Ask { method: &method, path, query, headers: &headers, body: &body };
             let heard = dialect.hear(&routes, &values, ask);
-            let response =
-                said(dialect, heard.route, asked(&dialect.allow_line(&allow)), &heard.command, answer);
+            let line = dialect.allow_line(&allow);
+            let asked = asked(&line, heard.page.is_some());
+            let response = said(dialect, heard.route, asked, &heard.command, answer);
             (shown::heard(&heard, dialect.routes.len() > 1), shown::said(&response))
         }
     }

@@ -16,6 +16,15 @@ pub enum Bearer {
     Token(Secret),
 }
 
+/// What a page of ours sent along with its cookies.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The tokens that came in cookies. The proof must be for the session of each (SEC-73, SEC-75).
+    pub tokens: Vec<Secret>,
+    /// The proof that the page could read what we told it.
+    pub csrf: Option<Secret>,
+}
+
 /// Everything about a request that is not in the command.
 #[derive(Clone, Debug)]
 pub struct Caller<'a> {
@@ -25,6 +34,8 @@ pub struct Caller<'a> {
     pub keys: &'a KeySet,
     /// The access token.
     pub bearer: Bearer,
+    /// The page of ours that sent the request; none where cookies are neither read nor set.
+    pub page: Option<Page>,
     /// Client address as text.
     pub address: String,
     /// Client software, cut to 256 bytes.

@@ -163,11 +163,13 @@ pub enum Weakening {
     IntegerIds,
     /// The account's state is told before or beside the right password in words of its own.
     TellsAccountState,
+    /// Cookies travel without encryption; only on this machine.
+    InsecureCookies,
 }
 
 impl Weakening {
     /// Every weakening, in the order of the documentation.
-    pub const ALL: [Weakening; 11] = [
+    pub const ALL: [Weakening; 12] = [
         Weakening::TellsUnknownUser,
         Weakening::TellsTaken,
         Weakening::TellsEmailExists,
@@ -179,6 +181,7 @@ impl Weakening {
         Weakening::NoSessionInAccess,
         Weakening::IntegerIds,
         Weakening::TellsAccountState,
+        Weakening::InsecureCookies,
     ];
 
     /// The word in dialect files and in `doctor`.
@@ -195,6 +198,7 @@ impl Weakening {
             Weakening::NoSessionInAccess => "no_session_in_access",
             Weakening::IntegerIds => "integer_ids",
             Weakening::TellsAccountState => "tells_account_state",
+            Weakening::InsecureCookies => "insecure_cookies",
         }
     }
 
@@ -219,6 +223,9 @@ impl Weakening {
             Weakening::IntegerIds => "Accounts can be counted, and ids can be guessed (they grant nothing).",
             Weakening::TellsAccountState => {
                 "Whoever has the right password learns that the account is switched off."
+            }
+            Weakening::InsecureCookies => {
+                "Tokens travel in cookies without encryption; whoever hears the line or runs another port of this host has them."
             }
         }
     }

@@ -23,6 +23,8 @@ pub struct Tokens {
     pub access: Minted,
     /// For the next access token; absent where the contract has none.
     pub refresh: Option<Minted>,
+    /// What a page has to send back with its cookies; only where cookies are set (SEC-75).
+    pub csrf: Option<Secret>,
 }
 
 /// The normal "yes".

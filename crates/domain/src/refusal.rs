@@ -68,6 +68,8 @@ pub enum Refusal {
     NotYours,
     /// The sign-in of this session is too long ago for what is asked; it has to be proved again.
     ReauthRequired,
+    /// Cookies came along, or would be set, and nothing proves that a page of ours sent the request (SEC-73, SEC-74).
+    CrossSite,
 
     // ---- limits
     /// Too many tries. Holds whole seconds until the next one counts.
@@ -77,7 +79,7 @@ pub enum Refusal {
 }
 
 /// The codes of all refusals, in the order of the documentation.
-pub const REFUSAL_CODES: [&str; 30] = [
+pub const REFUSAL_CODES: [&str; 31] = [
     "not_found",
     "method_not_allowed",
     "not_acceptable",
@@ -106,6 +108,7 @@ pub const REFUSAL_CODES: [&str; 30] = [
     "token_reused",
     "not_yours",
     "reauth_required",
+    "cross_site",
     "throttled",
     "overloaded",
 ];
@@ -142,6 +145,7 @@ impl Refusal {
             Refusal::TokenReused => "token_reused",
             Refusal::NotYours => "not_yours",
             Refusal::ReauthRequired => "reauth_required",
+            Refusal::CrossSite => "cross_site",
             Refusal::Throttled(_) => "throttled",
             Refusal::Overloaded(_) => "overloaded",
         }

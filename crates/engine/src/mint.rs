@@ -13,7 +13,7 @@ use domain::secret::Secret;
 use domain::session::NewSession;
 use domain::shape::{ClaimFacts, Facts};
 use domain::time::Moment;
-use domain::token::{Digest, Kind, LinkKey, RefreshTicket, Ticket, TicketKey};
+use domain::token::{CSRF_RANDOM, Digest, Kind, LinkKey, RefreshTicket, Ticket, TicketKey};
 use domain::user::{Account, User};
 
 /// Which refresh token of which session. The same place always has the same token.
@@ -62,6 +62,16 @@ impl Mint {
     pub fn open_opaque(&self, token: &str) -> Option<Place> {
         let RefreshTicket { session, counter, nonce } = self.tickets.open_refresh(token)?;
         Some(Place { session: SessionId(session), counter, nonce })
+    }
+
+    /// What a page has to send back with the cookies of a session.
+    pub fn csrf(&self, session: SessionId, random: [u8; CSRF_RANDOM]) -> Secret {
+        Secret::new(self.tickets.csrf_token(session.0, random))
+    }
+
+    /// Whether a page sent that back.
+    pub fn is_csrf(&self, session: SessionId, text: &str) -> bool {
+        self.tickets.is_csrf_token(session.0, text)
     }
 
     /// What the store keeps of the refresh token at a place.

@@ -40,6 +40,9 @@ impl Target {
     ///
     /// Refused: a conversation with a line that can not be carried out on another server, named with its line.
     pub async fn play(&self, transcript: &Transcript) -> Result<Vec<Played>, String> {
+        if transcript.cookies.is_some() {
+            return Err("1: `cookies:` can not be switched on another server".to_owned());
+        }
         let send = async |ready| self.send(ready).await;
         let act = async |act: &Act, _: &mut Kept| carried(act);
         converse(transcript, true, send, act).await
@@ -82,7 +85,7 @@ impl Target {
 /// What only a server in memory can do is refused by name.
 fn carried(act: &Act) -> Result<(), String> {
     let word = match act {
-        Act::Keep(..) | Act::Claim(..) => return Ok(()),
+        Act::Keep(..) | Act::Cookie(..) | Act::Claim(..) => return Ok(()),
         Act::Advance(_) => "advance",
         Act::Sign(..) => "sign",
         Act::Edit(..) => "edit",

@@ -1,8 +1,8 @@
 //! Which dialects are there, and which of them are mounted where?
 
-use crate::config::{Config, MountConfig};
+use crate::config::{Config, MountConfig, pages};
 use crate::http::speak::Mount;
-use crate::keys::{KeyFaults, Keys};
+use crate::keys::Keys;
 use bytes::Bytes;
 use dialect::{Dialect, FileFault, openapi};
 use domain::contract::Weakening;
@@ -106,29 +106,37 @@ pub fn equip(
     for one in loaded {
         match mount(config, &keys, one, chance, now) {
             Ok(mount) => mounts.push(mount),
-            Err(fault) => faults.push(fault.to_string()),
+            Err(fault) => faults.push(fault),
         }
     }
+    faults.extend(shared_cookies(&mounts));
     if faults.is_empty() { Ok(mounts) } else { Err(faults) }
 }
 
-fn mount(
-    config: &Config,
-    keys: &Keys,
-    one: &Loaded,
-    chance: &Chance,
-    now: Moment,
-) -> Result<Mount, KeyFaults> {
+fn mount(config: &Config, keys: &Keys, one: &Loaded, chance: &Chance, now: Moment) -> Result<Mount, String> {
     let settings = &one.settings;
     let mut contract = one.dialect.contract.clone();
     contract.accept_until = settings.accept_until;
     if settings.allow_short_secret && !contract.weakenings.contains(&Weakening::ShortSecret) {
         contract.weakenings.push(Weakening::ShortSecret);
     }
-    let set = keys.of_mount(&contract, settings, chance, now)?;
+    let set = keys.of_mount(&contract, settings, chance, now).map_err(|fault| fault.to_string())?;
     contract.issuer = config.base_url();
+    let told =
+        |fault: String| format!("{}: {}: {fault}", settings.place(config.file.as_deref()), settings.dialect);
+    let rules = settings.cookies.rules(one.dialect.cookies, &contract.issuer).map_err(told)?;
+    if rules.as_ref().is_some_and(|rules| !rules.secure) {
+        contract.weakenings.push(Weakening::InsecureCookies);
+    }
+    let dialect =
+        Dialect::clone(&one.dialect).mounted(pages(config, settings), rules.as_ref()).map_err(told)?;
+    if settings.allow_credentials && !dialect.uses_cookies() {
+        return Err(told(
+            "`allow_credentials` is for cookies, and no token of this mount travels in one".to_owned(),
+        ));
+    }
     Ok(Mount {
-        dialect: Arc::clone(&one.dialect),
+        dialect: Arc::new(dialect),
         prefix: settings.prefix.clone(),
         host: settings.host.clone(),
         contract,
@@ -160,4 +168,22 @@ fn address(mount: &Mount, base_url: &str) -> String {
     }
     let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
     format!("{scheme}://{}{}", mount.host, mount.prefix)
+}
+
+/// Mounts whose cookies would overwrite each other: a host has one set of cookies, whatever the path (SEC-72).
+fn shared_cookies(mounts: &[Mount]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, one) in mounts.iter().enumerate() {
+        for other in &mounts[..at] {
+            let (Some(plan), Some(others)) = (&one.dialect.plan, &other.dialect.plan) else { continue };
+            let meet = one.host.is_empty() || other.host.is_empty() || one.host == other.host;
+            if meet && plan.names().any(|name| others.names().any(|known| known == name)) {
+                faults.push(format!(
+                    "dialects `{}` and `{}` would share their cookies; give one of them a `cookie_name` or another `host`",
+                    other.dialect.name, one.dialect.name
+                ));
+            }
+        }
+    }
+    faults
 }

@@ -1,12 +1,14 @@
 //! How is a transcript replayed: against an engine in memory with time and chance fixed, or against a running server?
 
+use crate::config::CookieWords;
 use crate::http::speak::{From, Mount, Speaker};
 use base64::Engine as _;
 use bytes::Bytes;
-use dialect::Dialect;
 use dialect::transcript::{
-    Act, Exchange, Kept, Ready, Step, Transcript, claim, difference, filled, masked, pointed, rendered,
+    Act, Exchange, Kept, Ready, Step, Transcript, claim, cookie_set, difference, filled, masked, pointed,
+    rendered,
 };
+use dialect::{Dialect, Pages};
 use domain::house::House;
 use domain::id::UserId;
 use domain::password::{Backend, Params, Workspace};
@@ -52,10 +54,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets the stage for a dialect. Refused: with a sentence.
-    pub fn open(dialect: Arc<Dialect>, beginning: Option<&str>) -> Result<Stage, String> {
-        let begin =
-            beginning.map(|text| Moment::parse_rfc3339(text).ok_or(format!("clock: {text} is not RFC 3339")));
+    /// Sets the stage for a dialect as the head of a transcript asks. Refused: with a sentence.
+    pub fn open(dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
+        let begin = head
+            .clock
+            .as_deref()
+            .map(|text| Moment::parse_rfc3339(text).ok_or(format!("clock: {text} is not RFC 3339")));
         let clock = Clock::frozen(begin.transpose()?.unwrap_or(BEGINNING));
         // Hashes need not be strong here; they need to be quick.
         let params = Params::new(64, 1, 1).map_err(|fault| fault.to_string())?;
@@ -73,6 +77,10 @@ impl Stage {
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;
         let keys = Arc::new(stage_keys(&dialect)?);
+        let words = CookieWords { mode: head.cookies, ..CookieWords::default() };
+        let pages = Pages { own: ISSUER.to_owned(), listed: Vec::new() };
+        let rules = words.rules(dialect.cookies, ISSUER)?;
+        let dialect = Arc::new(Dialect::clone(&dialect).mounted(pages, rules.as_ref())?);
         let mount = Mount {
             contract: dialect.contract.clone(),
             dialect,
@@ -145,7 +153,7 @@ impl Stage {
     async fn act(&self, act: &Act, kept: &mut Kept) -> Result<(), String> {
         match act {
             // `converse` keeps what is to be kept.
-            Act::Keep(..) | Act::Claim(..) => {}
+            Act::Keep(..) | Act::Cookie(..) | Act::Claim(..) => {}
             Act::Advance(seconds) => self.clock.advance_seconds(*seconds),
             Act::Sign(name, claims) => {
                 let claims = filled(claims, kept)?;
@@ -174,19 +182,22 @@ pub(crate) async fn converse(
     act: impl AsyncFn(&Act, &mut Kept) -> Result<(), String>,
 ) -> Result<Vec<Played>, String> {
     let mut kept = Kept::new();
-    let mut last = Bytes::new();
+    let mut last = Response::new(Bytes::new());
     let mut played = Vec::new();
     for step in &transcript.steps {
         match step {
             Step::Exchange(exchange) => {
                 let at = |message| format!("{}: {message}", exchange.line);
                 let response = send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
-                last = response.body().clone();
                 played.push(compared(exchange, &response, &kept, by_kind).map_err(at)?);
+                last = response;
             }
             Step::Act(line, what) => {
                 let done = match what {
-                    Act::Keep(name, pointer) => keep(&mut kept, name, pointed(&last, pointer), pointer),
+                    Act::Keep(name, pointer) => keep(&mut kept, name, pointed(last.body(), pointer), pointer),
+                    Act::Cookie(name, cookie) => {
+                        keep(&mut kept, name, cookie_set(last.headers(), cookie), cookie)
+                    }
                     Act::Claim(name, token, wanted) => {
                         let value = kept.get(token).and_then(|token| claim(token, wanted));
                         keep(&mut kept, name, value, wanted)

@@ -73,7 +73,14 @@ async fn answer(row: &Row, dialects: &Dialects) -> Result<Response<Bytes>, Strin
 fn fault(row: &Row, dialect: &Dialect) -> Response<Bytes> {
     let (method, path) = (row.request.method.as_str(), row.request.path.as_str());
     let of = |route: &&dialect::Route| route.method.as_str() == method && route.path.matches(path).is_some();
-    let asked = Asked { method, path, allow: "POST, OPTIONS", now: Moment::from_seconds(NOW), issuer: "" };
+    let asked = Asked {
+        method,
+        path,
+        allow: "POST, OPTIONS",
+        now: Moment::from_seconds(NOW),
+        issuer: "",
+        by_page: false,
+    };
     dialect.say_fault(dialect.routes.iter().find(of), asked, 500, "3c1b5a2e-0000-4000-8000-000000000000")
 }
 

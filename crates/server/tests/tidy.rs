@@ -155,7 +155,7 @@ fn misnamed(dialect: &Dialect, board: &Switchboard, noted: &Noted, code: &str) -
     };
     let path = noted.exchange.target.split('?').next().unwrap_or("");
     let now = Moment::from_seconds(0);
-    let asked = Asked { method: &noted.exchange.method, path, allow: "", now, issuer: "" };
+    let asked = Asked { method: &noted.exchange.method, path, allow: "", now, issuer: "", by_page: false };
     let route = route_of(dialect, board, &noted.exchange).map(|(route, _)| route);
     let said = dialect.say(route, asked, Err(&refusal)).status().as_u16();
     let answered = noted.exchange.expected.trim_start_matches("--- ").lines().next().unwrap_or("");
@@ -195,6 +195,7 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
+        "cross_site" => Refusal::CrossSite,
         "throttled" => Refusal::Throttled(1),
         "overloaded" => Refusal::Overloaded(1),
         _ => return None,

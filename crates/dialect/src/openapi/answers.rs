@@ -3,10 +3,10 @@
 use super::asks::one_of;
 use super::shapes::{of_shape, of_text};
 use crate::compiled::Dialect;
+use crate::place::Place;
 use crate::route::Route;
 use crate::said::{Said, SaidBody};
 use crate::say::default_status;
-use crate::take::Place;
 use domain::command::Verb;
 use domain::input::Input;
 use http::header::CONTENT_TYPE;

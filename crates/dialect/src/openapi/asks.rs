@@ -2,8 +2,9 @@
 
 use crate::body::Media;
 use crate::compiled::Dialect;
+use crate::place::Place;
 use crate::route::{Route, UnknownFields};
-use crate::take::{Blanks, Check, Kind, Nulls, Place, Take};
+use crate::take::{Blanks, Check, Kind, Nulls, Take};
 use domain::input::Input;
 use serde_json::{Map, Value, json};
 

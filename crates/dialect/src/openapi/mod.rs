@@ -5,8 +5,8 @@ mod asks;
 mod shapes;
 
 use crate::compiled::Dialect;
+use crate::place::Place;
 use crate::route::Route;
-use crate::take::Place;
 use serde_json::{Map, Value, json};
 
 /// Where a document says that the dialect is reached.

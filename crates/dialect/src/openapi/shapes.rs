@@ -185,6 +185,7 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::UserRole
         | Slot::Access
         | Slot::Refresh
+        | Slot::Csrf
         | Slot::TokenId
         | Slot::Issuer
         | Slot::AskedEmail

@@ -85,6 +85,7 @@ fn token_refusal(code: &str, words: &[&str]) -> Refusal {
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
+        "cross_site" => Refusal::CrossSite,
         "throttled" => Refusal::Throttled(seconds()),
         "overloaded" => Refusal::Overloaded(seconds()),
         other => panic!("`{other}` is not a refusal"),
@@ -195,6 +196,7 @@ fn tokens(contract: &Contract) -> Tokens {
     Tokens {
         access: minted("ACCESS", contract.access.lifetime_seconds),
         refresh: contract.refresh.as_ref().map(|plan| minted("REFRESH", plan.lifetime_seconds)),
+        csrf: Some(Secret::new("CSRF")),
     }
 }
 

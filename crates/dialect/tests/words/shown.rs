@@ -21,6 +21,11 @@ pub fn heard(heard: &Heard<'_>, many_routes: bool) -> String {
         Bearer::Malformed => lines.push("bearer: malformed".to_owned()),
         Bearer::Token(token) => lines.push(format!("bearer: {:?}", token.expose())),
     }
+    if let Some(page) = &heard.page {
+        let tokens: Vec<&str> = page.tokens.iter().map(Secret::expose).collect();
+        lines.push(format!("page: {tokens:?}"));
+        lines.extend(page.csrf.as_ref().map(|csrf| format!("csrf: {:?}", csrf.expose())));
+    }
     match &heard.command {
         Ok(command) => lines.extend(self::command(command)),
         Err(refusal) => lines.extend(self::refusal(refusal)),
@@ -60,7 +65,8 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::TokenRevoked
         | Refusal::TokenReused
         | Refusal::NotYours
-        | Refusal::ReauthRequired => vec![format!("refused {code}")],
+        | Refusal::ReauthRequired
+        | Refusal::CrossSite => vec![format!("refused {code}")],
         Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => {
             vec![format!("refused {code}: {seconds}s")]
         }

@@ -65,6 +65,8 @@ pub enum Slot {
     RefreshExpiresIn,
     /// When the refresh token ends.
     RefreshExpiresAt,
+    /// What a page has to send back with its cookies.
+    Csrf,
     /// In claims: when the token is made.
     Issued,
     /// In claims: when the token ends.
@@ -208,6 +210,8 @@ pub struct Facts<'a> {
     pub user: Option<&'a User>,
     /// The tokens given.
     pub tokens: Option<&'a crate::outcome::Tokens>,
+    /// Whether the tokens themselves stay unsaid; when they end is said all the same.
+    pub withholds_tokens: bool,
     /// The token being made.
     pub claims: Option<ClaimFacts<'a>>,
     /// The moment of the answer.

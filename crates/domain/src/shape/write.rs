@@ -223,11 +223,13 @@ fn fill_tokens<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
     let seconds_left =
         |at: Moment| facts.now.map_or(Filled::Null, |now| Filled::Int(at.seconds() - now.seconds()));
     Some(match slot {
+        Slot::Access | Slot::Refresh if facts.withholds_tokens => Filled::Null,
         Slot::Access => optional(tokens.map(|t| t.access.token.expose())),
         Slot::AccessExpiresIn => seconds_left(tokens?.access.expires_at),
         Slot::AccessExpiresAt => Filled::At(tokens?.access.expires_at),
         Slot::AccessIssuedAt => Filled::At(tokens?.access.issued_at),
         Slot::Refresh => optional(refresh.map(|r| r.token.expose())),
+        Slot::Csrf => optional(tokens.and_then(|t| t.csrf.as_ref()).map(|csrf| csrf.expose())),
         Slot::RefreshExpiresIn => seconds_left(refresh?.expires_at),
         Slot::RefreshExpiresAt => Filled::At(refresh?.expires_at),
         Slot::Issued => Filled::At(facts.claims?.issued),

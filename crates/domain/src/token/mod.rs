@@ -16,4 +16,4 @@ pub use claims::Claims;
 pub use jwt::{HeaderPlan, MAX_TOKEN_BYTES, TokenFault};
 pub use keys::{Algorithm, Key, KeyFault, KeySet};
 pub use link::LinkKey;
-pub use ticket::{Digest, Kind, RefreshTicket, Ticket, TicketKey};
+pub use ticket::{CSRF_RANDOM, Digest, Kind, RefreshTicket, Ticket, TicketKey};

@@ -20,6 +20,9 @@ const REFRESH_PREFIX: &str = "csr_";
 const REFRESH_BODY: usize = 8 + 4 + 8;
 /// 200 bits of seal make the token 45 bytes, which base64url writes without spare bits.
 const REFRESH_SEAL: usize = 25;
+/// Random bytes of a CSRF token. With the 32 of its seal they are 48 bytes, which base64url writes without spare bits.
+pub const CSRF_RANDOM: usize = 16;
+const CSRF_TEXT: usize = (CSRF_RANDOM + 32) / 3 * 4;
 const REFRESH_TEXT: usize = REFRESH_PREFIX.len() + (REFRESH_BODY + REFRESH_SEAL) / 3 * 4;
 
 /// What a ticket is for. One kind never opens as another.
@@ -73,6 +76,7 @@ pub struct TicketKey {
     open: DecryptingKey,
     mark: [u8; 3],
     refresh: hmac::Key,
+    csrf: hmac::Key,
 }
 
 impl TicketKey {
@@ -85,12 +89,14 @@ impl TicketKey {
         let block: Zeroizing<[u8; 16]> = derive(&root, b"id block")?;
         let mark: Zeroizing<[u8; 3]> = derive(&root, b"id mark")?;
         let refresh: Zeroizing<[u8; 32]> = derive(&root, b"refresh seal")?;
+        let csrf: Zeroizing<[u8; 32]> = derive(&root, b"csrf token")?;
         let cipher = || UnboundCipherKey::new(&AES_128, &*block).map_err(|_| KeyFault::Unusable);
         Ok(TicketKey {
             seal: EncryptingKey::ecb(cipher()?).map_err(|_| KeyFault::Unusable)?,
             open: DecryptingKey::ecb(cipher()?).map_err(|_| KeyFault::Unusable)?,
             mark: *mark,
             refresh: hmac::Key::new(hmac::HMAC_SHA256, &*refresh),
+            csrf: hmac::Key::new(hmac::HMAC_SHA256, &*csrf),
         })
     }
 
@@ -151,6 +157,30 @@ impl TicketKey {
         let session = i64::from_be_bytes(*session);
         let nonce = u64::from_be_bytes(*nonce.first_chunk()?);
         (session >= 0).then_some(RefreshTicket { session, counter: u32::from_be_bytes(*counter), nonce })
+    }
+
+    /// What a page has to send back with the cookies of this session: `random ‖ HMAC(session ‖ random)` in base64url (SEC-75).
+    pub fn csrf_token(&self, session: i64, random: [u8; CSRF_RANDOM]) -> String {
+        BASE64URL.encode([&random[..], self.csrf_seal(session, &random).as_ref()].concat())
+    }
+
+    /// Whether a text is a CSRF token of this session. The seal is compared in constant time.
+    pub fn is_csrf_token(&self, session: i64, text: &str) -> bool {
+        if text.len() != CSRF_TEXT {
+            return false;
+        }
+        let Ok(bytes) = BASE64URL.decode(text) else { return false };
+        bytes
+            .split_at_checked(CSRF_RANDOM)
+            .is_some_and(|(random, seal)| bool::from(self.csrf_seal(session, random).as_ref().ct_eq(seal)))
+    }
+
+    fn csrf_seal(&self, session: i64, random: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.csrf);
+        context.update(b"csrf");
+        context.update(&session.to_be_bytes());
+        context.update(random);
+        context.sign()
     }
 
     fn refresh_seal(&self, body: &[u8]) -> [u8; REFRESH_SEAL] {
@@ -356,6 +386,29 @@ mod tests {
             assert_eq!(key(0).open_refresh(&text), None, "{text}");
         }
         assert_eq!(key(0).open_refresh(&"é".repeat(32)), None);
+    }
+
+    // SEC-75
+    #[test]
+    fn a_csrf_token_is_of_one_session_and_every_letter_of_it_counts() {
+        let token = key(0).csrf_token(7, [5; CSRF_RANDOM]);
+        assert_eq!(token.len(), CSRF_TEXT);
+        assert!(key(0).is_csrf_token(7, &token));
+        assert!(!key(0).is_csrf_token(8, &token) && !key(1).is_csrf_token(7, &token));
+        assert_ne!(key(0).csrf_token(7, [6; CSRF_RANDOM]), token);
+        for at in 0..token.len() {
+            assert!(!key(0).is_csrf_token(7, &token[..at]));
+            let other = if token[at..].starts_with('A') { 'B' } else { 'A' };
+            assert!(
+                !key(0).is_csrf_token(7, &format!("{}{other}{}", &token[..at], &token[at + 1..])),
+                "{at}"
+            );
+        }
+        for text in
+            [String::new(), format!("{token}A"), format!("{token}="), "A".repeat(CSRF_TEXT), "é".repeat(32)]
+        {
+            assert!(!key(0).is_csrf_token(7, &text), "{text}");
+        }
     }
 
     #[test]

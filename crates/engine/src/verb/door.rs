@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 impl Turn<'_> {
     /// Lets the command in, or refuses it. What was read on the way is kept for the verb.
     pub(super) async fn admit(&self) -> Result<(), Error> {
+        self.prove_page()?;
         match self.scene.verb.permit() {
             Permit::Anyone | Permit::Token => Ok(()),
             Permit::User => {

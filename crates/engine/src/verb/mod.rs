@@ -6,6 +6,7 @@ mod account;
 mod bearer;
 mod door;
 mod fresh;
+mod page;
 mod password;
 mod profile;
 mod refresh;
@@ -173,7 +174,7 @@ impl Turn<'_> {
         let access = self.access(account, session.id, session.expires_at)?;
         let span = Span { issued: session.created_at, expires: session.refresh_expires_at };
         let refresh = self.engine.mint().refresh(self.caller, &account.user, place, span);
-        Ok(Tokens { access, refresh })
+        Ok(Tokens { access, refresh, csrf: self.csrf(session.id)? })
     }
 
     fn access(

@@ -52,7 +52,8 @@ impl Turn<'_> {
             let renewal = judgement.result?;
             let access = self.access(&account, session.id, session.expires_at)?;
             let refresh = self.renewed_refresh(&account, &session, &held, renewal, token);
-            return Ok(Outcome::Refreshed { user: account.user, tokens: Tokens { access, refresh } });
+            let tokens = Tokens { access, refresh, csrf: self.csrf(session.id)? };
+            return Ok(Outcome::Refreshed { user: account.user, tokens });
         }
         Err(Fault::Contended("refresh").into())
     }

@@ -83,6 +83,7 @@ impl World {
             contract: &self.contract,
             keys: &self.keys,
             bearer: bearer.map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
+            page: None,
             address: "192.0.2.1".into(),
             user_agent: "test".into(),
             language: String::new(),

@@ -4,6 +4,7 @@ use super::terminal::{Ended, err, out};
 use crate::config::{Config, Sources};
 use crate::telemetry::{self, Format, Log};
 use crate::{App, serve};
+use domain::contract::Weakening;
 use engine::{Chance, Clock};
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -127,6 +128,12 @@ fn note_weakenings(app: &App) {
         tracing::warn!(weaker = name, "{cost}");
     }
     for mount in app.spoken().speaker.mounts() {
+        if mount.contract.weakenings.contains(&Weakening::InsecureCookies) {
+            tracing::warn!(
+                dialect = mount.dialect.name,
+                "cookies are not secure, because public_url is http; this is for development on this machine only"
+            );
+        }
         let names: Vec<&str> = mount.contract.weakenings.iter().map(|weakening| weakening.name()).collect();
         if !names.is_empty() {
             tracing::info!(

@@ -2,6 +2,7 @@
 //!
 //! One TOML file, environment variables over it, the command line over both. Everything wrong is told at once.
 
+mod cookies;
 mod environment;
 mod file;
 pub mod kinds;
@@ -9,6 +10,7 @@ mod mail;
 mod mount;
 pub mod settings;
 
+pub use cookies::{CookieWords, pages};
 pub use environment::asks_for_update;
 pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;

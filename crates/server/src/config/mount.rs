@@ -1,5 +1,6 @@
 //! What does one `[[mount]]` say?
 
+use super::cookies::CookieWords;
 use super::did_you_mean;
 use super::file::Page;
 use super::kinds::{Kind, Value};
@@ -30,6 +31,8 @@ pub struct MountConfig {
     pub allowed_origins: Vec<String>,
     /// Whether they may send cookies.
     pub allow_credentials: bool,
+    /// Whether and how tokens travel in cookies.
+    pub cookies: CookieWords,
     /// In the configuration file, from 1; zero = nowhere.
     pub line: usize,
 }
@@ -91,13 +94,18 @@ fn read_word(
             }
         }
         "allow_credentials" => mount.allow_credentials = switch(name, value)?,
-        _ => {
-            let hint = nearest(name, MOUNT_WORDS.iter().map(|(word, _)| *word))
-                .map_or_else(String::new, did_you_mean);
-            return Err(format!("a mount has no {name:?}{hint}"));
+        _ if name == "cookies" || name.starts_with("cookie_") || name.starts_with("csrf_") => {
+            return mount.cookies.read(name, text(name, value)?).unwrap_or_else(|| Err(unknown(name)));
         }
+        _ => return Err(unknown(name)),
     }
     Ok(())
+}
+
+fn unknown(name: &str) -> String {
+    let hint =
+        nearest(name, MOUNT_WORDS.iter().map(|(word, _)| *word)).map_or_else(String::new, did_you_mean);
+    format!("a mount has no {name:?}{hint}")
 }
 
 fn text<'v>(name: &str, value: &'v DeValue<'_>) -> Result<&'v str, String> {

@@ -185,7 +185,7 @@ pub static SETTINGS: [Setting; 48] = [
 ];
 
 /// The words of a `[[mount]]`, with what they mean.
-pub static MOUNT_WORDS: [(&str, &str); 8] = [
+pub static MOUNT_WORDS: [(&str, &str); 13] = [
     ("dialect", "Name of the dialect, built in or a folder under `dialects`."),
     ("prefix", "Before every path of the dialect, like \"/accounts\"."),
     ("host", "Only for requests to this host name."),
@@ -196,7 +196,21 @@ pub static MOUNT_WORDS: [(&str, &str); 8] = [
         "Until when tokens are accepted that the application signed itself, like 2027-01-31T00:00:00Z.",
     ),
     ("allowed_origins", "Origins of pages that may call this dialect from a browser (CORS)."),
-    ("allow_credentials", "Whether those pages may send cookies."),
+    ("allow_credentials", "Whether those pages may send cookies; only where tokens travel in cookies."),
+    (
+        "cookies",
+        "Where tokens travel: `instead` = in cookies only, `beside` = in cookies for pages and in the answer, `off`. Default: as the dialect says, that is `off` for those built in.",
+    ),
+    ("cookie_name", "A word in the names of the cookies, when several mounts of one host have cookies."),
+    ("cookie_same_site", "`lax` (default) or `strict`."),
+    (
+        "cookie_life",
+        "`token` (default): a cookie lives as long as its token; `browser`: until the browser is closed.",
+    ),
+    (
+        "csrf_header",
+        "Header in which pages send the CSRF token back: X-CSRF-Token, or another one that begins with X-.",
+    ),
 ];
 
 /// The setting of this name.

@@ -59,7 +59,13 @@ pub fn allow(mount: &Mount, settings: &MountConfig, request: &HeaderMap, answer:
     }
     let Some(origin) = listed(mount, request) else { return };
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    if settings.allow_credentials {
+    // What script may read of our own headers beside the few that it always may.
+    if let Some(plan) = &mount.dialect.plan
+        && let Ok(name) = HeaderValue::from_str(plan.csrf_header.as_str())
+    {
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, name);
+    }
+    if settings.allow_credentials && mount.dialect.uses_cookies() {
         answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
 }

@@ -17,6 +17,9 @@ const USER_AGENT_BYTES: usize = 256;
 /// Longest list of languages that is kept, in bytes.
 const LANGUAGE_BYTES: usize = 128;
 
+/// The largest cookie that every browser keeps, with its name and attributes, in bytes (SEC-72).
+const MAX_COOKIE: usize = 4096;
+
 /// A dialect in its place, with the engine's side of it and its keys.
 #[derive(Clone, Debug)]
 pub struct Mount {
@@ -127,7 +130,8 @@ impl Speaker {
     }
 
     fn asked<'a>(&'a self, parts: &'a Parts, allow: &'a str, now: Moment) -> Asked<'a> {
-        Asked { method: parts.method.as_str(), path: parts.uri.path(), allow, now, issuer: &self.issuer }
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        Asked { method, path, allow, now, issuer: &self.issuer, by_page: false }
     }
 
     async fn answer(
@@ -174,10 +178,12 @@ impl Speaker {
         from: From,
     ) -> Response<Bytes> {
         let route = Some(heard.route);
+        let asked = Asked { by_page: heard.page.is_some(), ..asked };
         let caller = Caller {
             contract: &mount.contract,
             keys: &mount.keys,
             bearer: heard.bearer,
+            page: heard.page,
             address: from.address,
             user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
             language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
@@ -192,11 +198,18 @@ impl Speaker {
             }
             Err(refusal) => Err(Error::Refused(refusal)),
         };
-        match performed {
+        let response = match performed {
             Ok(outcome) => mount.dialect.say(route, asked, Ok(&outcome)),
             Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
-            Err(Error::Fault(fault)) => say_fault(mount, route, asked, &fault, &caller.request),
+            Err(Error::Fault(fault)) => return say_fault(mount, route, asked, &fault, &caller.request),
+        };
+        let mut cookies = response.headers().get_all(header::SET_COOKIE).iter();
+        if cookies.any(|cookie| cookie.len() > MAX_COOKIE) {
+            let (request, dialect) = (&caller.request, &mount.dialect.name);
+            tracing::error!(request, dialect, "a token is too large for a cookie; take claims out of it");
+            return mount.dialect.say_fault(route, asked, 500, request);
         }
+        response
     }
 }
 
