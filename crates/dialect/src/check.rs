@@ -10,14 +10,13 @@ use crate::said::Said;
 use crate::slot::slot_text;
 use crate::take::Check;
 use domain::command::Verb;
-use domain::contract::{ClaimsPlan, Contract, PasswordPolicy, RefreshForm, Rotation, Weakening};
+use domain::contract::{
+    ClaimsPlan, Contract, LONG_ACCESS_SECONDS, PasswordPolicy, RefreshForm, Rotation, Weakening,
+};
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
 use std::collections::HashSet;
-
-/// Longest life of an access token without a named weakening, in seconds (SEC-53).
-const LONG_ACCESS_SECONDS: i64 = 3600;
 
 /// Notes everything that does not fit together.
 pub fn check(dialect: &Dialect, root: &Section<'_>) {
@@ -71,7 +70,8 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
         Verb::SignIn => (&[Email, Username, Login, Password], &[ANYONE, &[Password]]),
         Verb::Refresh => (&[Refresh], &[&[Refresh]]),
         Verb::SignOut => (&[Refresh, Access], &[]),
-        Verb::SignOutEverywhere | Verb::EndOtherSessions | Verb::WhoAmI => (&[], &[]),
+        Verb::SignOutEverywhere | Verb::ListSessions | Verb::EndOtherSessions | Verb::WhoAmI => (&[], &[]),
+        Verb::EndSession => (&[SessionId], &[&[SessionId]]),
         Verb::Reauthenticate => (&[Password], &[&[Password]]),
         Verb::VerifyToken => (&[Token], &[]),
         Verb::UpdateProfile => {
@@ -171,7 +171,10 @@ pub fn not_in_refusal(slot: &Slot) -> Option<&'static str> {
     }
     match slot {
         Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
-        Slot::Ended | Slot::Exists | Slot::AskedEmail | Slot::Claims => Some("it belongs to a yes"),
+        Slot::Ended | Slot::Exists | Slot::AskedEmail | Slot::Claims | Slot::Sessions => {
+            Some("it belongs to a yes")
+        }
+        slot if slot.is_of_session() => Some("it belongs to a yes"),
         Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
             Some("it belongs into messages")
         }
@@ -220,6 +223,8 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
         Verb::SignOut
             | Verb::SignOutEverywhere
             | Verb::Reauthenticate
+            | Verb::ListSessions
+            | Verb::EndSession
             | Verb::EndOtherSessions
             | Verb::DeleteAccount
             | Verb::CheckEmail
@@ -236,6 +241,8 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
     }
     match slot {
         Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
+        Slot::Sessions if verb != Verb::ListSessions => Some("only list_sessions lists them"),
+        slot if slot.is_of_session() => Some("it belongs into a list of sessions: {sessions|each:SHAPE}"),
         Slot::Ended if !matches!(verb, Verb::SignOutEverywhere | Verb::EndOtherSessions) => {
             Some("only sign_out_everywhere and end_other_sessions count sessions")
         }
@@ -287,6 +294,7 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
             Weakening::WeakPasswords,
             contract.passwords.min_length < native.min_length || !contract.passwords.refuse_common,
         ),
+        (Weakening::ShortPasswords, contract.passwords.min_length < PasswordPolicy::LEAST),
         (Weakening::SharedSecret, contract.access.algorithm == Algorithm::HS256),
         (
             Weakening::NoRotation,

@@ -341,6 +341,8 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         refresh,
         issuer: String::new(),
         leeway_seconds,
+        idle_seconds: None,
+        follows_strict: follows_strict(root),
         passwords,
         newcomer,
         sign_up_gives_tokens: routes
@@ -350,6 +352,10 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         weakenings,
     };
     (contract.refresh.is_some() == has_refresh).then_some(contract)
+}
+
+fn follows_strict(root: &Section<'_>) -> bool {
+    root.choice("strict", &[("keep", false), ("follow", true)]).unwrap_or(false)
 }
 
 fn passwords(section: Option<Section<'_>>) -> PasswordPolicy {

@@ -317,6 +317,8 @@ impl Inputs {
             Verb::Reauthenticate => {
                 Command::Reauthenticate { password: self.secret(Input::Password).unwrap_or_default() }
             }
+            Verb::ListSessions => Command::ListSessions,
+            Verb::EndSession => Command::EndSession { id: self.owned(Input::SessionId).unwrap_or_default() },
             Verb::EndOtherSessions => Command::EndOtherSessions,
             Verb::ChangePassword => Command::ChangePassword {
                 current: self.secret(Input::CurrentPassword).unwrap_or_default(),

@@ -50,6 +50,7 @@ impl Dialect {
         facts.tokens = outcome.tokens();
         let mut case = None;
         match outcome {
+            Outcome::SessionsListed { sessions } => facts.sessions = Some(sessions),
             Outcome::SignedOutEverywhere { ended } | Outcome::OtherSessionsEnded { ended } => {
                 facts.ended = Some(*ended)
             }
@@ -63,6 +64,7 @@ impl Dialect {
             | Outcome::Refreshed { .. }
             | Outcome::SignedOut
             | Outcome::Reauthenticated
+            | Outcome::SessionEnded
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }

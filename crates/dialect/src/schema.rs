@@ -125,6 +125,13 @@ fn root() -> Value {
         ("version", text("Version of the contract.")),
         ("source", free_texts("Where the contract is documented or was recorded.")),
         ("date", text("Form of moments that name none: iso, iso:3, seconds, millis, date:PATTERN …")),
+        (
+            "strict",
+            choice(
+                "Whether the strict preset may shorten lives and lengthen passwords.",
+                &["keep", "follow"],
+            ),
+        ),
         ("weaker", texts("Weaker behaviour that the contract demands, by name.", words(&weakenings()))),
         ("shape", map("Named JSON templates, included by {shape.NAME}.", None, refer("json_template"))),
         ("http", http()),

@@ -1,7 +1,7 @@
 //! Which slots and forms are there, and how does a file spell them?
 
 use crate::file::unknown_word;
-use domain::shape::{Absent, Form, Slot, SlotUse};
+use domain::shape::{Absent, Form, List, Slot, SlotUse};
 use serde_json::{Map, Value};
 
 /// Names of all slots without an argument.
@@ -37,6 +37,15 @@ const SLOTS: &[(&str, Slot)] = &[
     ("token.uuid", Slot::TokenUuid),
     ("issuer", Slot::Issuer),
     ("now", Slot::Now),
+    ("sessions", Slot::Sessions),
+    ("session.id", Slot::SessionId),
+    ("session.contract", Slot::SessionContract),
+    ("session.device", Slot::SessionDevice),
+    ("session.address", Slot::SessionAddress),
+    ("session.created_at", Slot::SessionCreatedAt),
+    ("session.seen_at", Slot::SessionSeenAt),
+    ("session.expires_at", Slot::SessionExpiresAt),
+    ("session.current", Slot::SessionCurrent),
     ("ended", Slot::Ended),
     ("exists", Slot::Exists),
     ("asked_email", Slot::AskedEmail),
@@ -63,6 +72,12 @@ const SLOTS: &[(&str, Slot)] = &[
     ("place", Slot::Place),
 ];
 
+/// The list of this name.
+pub fn list_named(name: &str) -> Option<List> {
+    let list = SLOTS.iter().find(|(known, _)| *known == name)?;
+    [List::Sessions].into_iter().find(|known| known.slot() == list.1)
+}
+
 /// The name of every slot, for documentation and schema.
 pub fn slot_names() -> Vec<&'static str> {
     SLOTS
@@ -88,6 +103,9 @@ pub fn parse_slot(inner: &str, date: &Form) -> Result<SlotUse, String> {
     let mut words = inner.split('|');
     let name = words.next().unwrap_or("");
     let slot = slot_named(name)?;
+    if list_named(name).is_some() {
+        return Err(format!("`{name}` is a list: write {{{name}|each:SHAPE}} as a whole value"));
+    }
     let mut form = if is_moment(&slot) { date.clone() } else { Form::Natural };
     let mut absent = Absent::Null;
     for word in words {
@@ -200,6 +218,9 @@ fn is_moment(slot: &Slot) -> bool {
             | Slot::AccessExpiresAt
             | Slot::AccessIssuedAt
             | Slot::RefreshExpiresAt
+            | Slot::SessionCreatedAt
+            | Slot::SessionSeenAt
+            | Slot::SessionExpiresAt
             | Slot::Now
     )
 }

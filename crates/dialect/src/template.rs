@@ -1,7 +1,7 @@
 //! How does `{slot|form}` in a JSON or text template become a compiled shape?
 
 use crate::file::{Faults, Word, unknown_word};
-use crate::slot::parse_slot;
+use crate::slot::{list_named, parse_slot};
 use domain::shape::{Absent, Form, Part, Shape, SlotUse, TextPart};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -187,10 +187,24 @@ impl Compiler<'_> {
         if let Some(name) = inner.strip_prefix("shape.") {
             return self.include(name);
         }
+        if let Some((name, shape)) = inner.split_once("|each:") {
+            return self.each(name, shape);
+        }
         match parse_slot(inner, self.scope.date) {
             Ok(slot) => self.parts.push(Part::Value(slot)),
             Err(message) => self.fault(&message),
         }
+    }
+
+    /// `"{sessions|each:session}"`: the named shape once for each thing of a list.
+    fn each(&mut self, name: &str, shape: &str) {
+        let Some(list) = list_named(name) else {
+            return self.fault(&format!("`{name}` is no list; {{sessions|each:SHAPE}} is one"));
+        };
+        let outer = std::mem::take(&mut self.parts);
+        self.include(shape);
+        let parts = std::mem::replace(&mut self.parts, outer);
+        self.parts.push(Part::Each(list, Shape { parts }));
     }
 
     fn include(&mut self, name: &str) {

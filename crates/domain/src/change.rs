@@ -72,6 +72,13 @@ pub enum Change {
         /// When.
         at: Moment,
     },
+    /// Notes that a session was used; one that has ended, or was seen later, stays as it is.
+    NoteSeen {
+        /// Which.
+        session: SessionId,
+        /// When.
+        at: Moment,
+    },
     /// Ends a session; one that has ended stays as it is.
     EndSession {
         /// Which.

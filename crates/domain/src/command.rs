@@ -28,6 +28,10 @@ pub enum Verb {
     SetAvatar,
     /// Prove again who you are, in the same session.
     Reauthenticate,
+    /// Show the live sessions of the user.
+    ListSessions,
+    /// End one session of the user.
+    EndSession,
     /// End all sessions of the user but this one.
     EndOtherSessions,
     /// Set a new password.
@@ -40,7 +44,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 14] = [
+    pub const ALL: [Verb; 16] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -51,6 +55,8 @@ impl Verb {
         Verb::UpdateProfile,
         Verb::SetAvatar,
         Verb::Reauthenticate,
+        Verb::ListSessions,
+        Verb::EndSession,
         Verb::EndOtherSessions,
         Verb::ChangePassword,
         Verb::DeleteAccount,
@@ -70,6 +76,8 @@ impl Verb {
             Verb::UpdateProfile => "update_profile",
             Verb::SetAvatar => "set_avatar",
             Verb::Reauthenticate => "reauthenticate",
+            Verb::ListSessions => "list_sessions",
+            Verb::EndSession => "end_session",
             Verb::EndOtherSessions => "end_other_sessions",
             Verb::ChangePassword => "change_password",
             Verb::DeleteAccount => "delete_account",
@@ -224,6 +232,13 @@ pub enum Command {
         /// The password in force.
         password: Secret,
     },
+    /// Show the live sessions of the user.
+    ListSessions,
+    /// End one session of the user.
+    EndSession {
+        /// Its public id, as typed.
+        id: String,
+    },
     /// End all sessions of the user but this one.
     EndOtherSessions,
     /// Set a new password.
@@ -261,6 +276,8 @@ impl Command {
             Command::UpdateProfile(_) => Verb::UpdateProfile,
             Command::SetAvatar { .. } => Verb::SetAvatar,
             Command::Reauthenticate { .. } => Verb::Reauthenticate,
+            Command::ListSessions => Verb::ListSessions,
+            Command::EndSession { .. } => Verb::EndSession,
             Command::EndOtherSessions => Verb::EndOtherSessions,
             Command::ChangePassword { .. } => Verb::ChangePassword,
             Command::DeleteAccount { .. } => Verb::DeleteAccount,

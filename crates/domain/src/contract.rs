@@ -20,6 +20,10 @@ pub struct Contract {
     pub issuer: String,
     /// Seconds by which clocks may differ (SEC-53: at most 30 natively).
     pub leeway_seconds: i64,
+    /// Seconds after which a session that is not used ends, where no exchange of refresh tokens bounds it.
+    pub idle_seconds: Option<i64>,
+    /// Whether the strict preset may shorten lives and lengthen passwords.
+    pub follows_strict: bool,
     /// Rules for new passwords.
     pub passwords: PasswordPolicy,
     /// What a new account starts with.
@@ -30,6 +34,56 @@ pub struct Contract {
     pub accept_until: Option<Moment>,
     /// Weaker behaviour that the contract demands, by name.
     pub weakenings: Vec<Weakening>,
+}
+
+/// What the strict preset allows at most, in seconds (NIST SP 800-63B-4, AAL2: 24 hours, 1 hour of rest).
+pub const STRICT_ACCESS_SECONDS: i64 = 600;
+/// Rest of a session.
+pub const STRICT_IDLE_SECONDS: i64 = 3600;
+/// Life of a session whatever happens.
+pub const STRICT_ABSOLUTE_SECONDS: i64 = 86_400;
+/// Longest life of an access token without a named weakening, in seconds (SEC-53).
+pub const LONG_ACCESS_SECONDS: i64 = 3600;
+
+impl Contract {
+    /// Whether every exchange gives another refresh token.
+    pub fn rotates(&self) -> bool {
+        self.refresh.as_ref().is_some_and(|plan| plan.rotation != Rotation::Keep)
+    }
+
+    /// The contract under the strict preset; one that does not follow it stays as it is.
+    ///
+    /// Lives are only shortened and passwords only lengthened. A weakening that is gone then is not named any more.
+    #[must_use]
+    pub fn tightened(mut self) -> Contract {
+        if !self.follows_strict {
+            return self;
+        }
+        let rotates = self.rotates();
+        let access = match &mut self.refresh {
+            Some(plan) => {
+                let idle = if rotates { STRICT_IDLE_SECONDS } else { STRICT_ABSOLUTE_SECONDS };
+                plan.lifetime_seconds = plan.lifetime_seconds.min(idle);
+                plan.absolute_seconds = plan.absolute_seconds.min(STRICT_ABSOLUTE_SECONDS);
+                STRICT_ACCESS_SECONDS
+            }
+            // Without refresh tokens the access token is the session.
+            None => STRICT_ABSOLUTE_SECONDS,
+        };
+        self.access.lifetime_seconds = self.access.lifetime_seconds.min(access);
+        if !rotates {
+            self.idle_seconds = Some(STRICT_IDLE_SECONDS);
+        }
+        self.passwords.min_length = self.passwords.min_length.max(PasswordPolicy::NATIVE.min_length);
+        self.passwords.refuse_common = true;
+        let long = self.access.lifetime_seconds > LONG_ACCESS_SECONDS;
+        let gone = [Weakening::WeakPasswords, Weakening::ShortPasswords];
+        let stays = |weakening: &Weakening| {
+            !gone.contains(weakening) && (long || *weakening != Weakening::LongAccess)
+        };
+        self.weakenings.retain(stays);
+        self
+    }
 }
 
 /// How access tokens look and live.
@@ -149,6 +203,8 @@ pub enum Weakening {
     TellsEmailExists,
     /// New passwords may be shorter than natively, or common ones are allowed.
     WeakPasswords,
+    /// New passwords may have fewer than eight characters.
+    ShortPasswords,
     /// Access tokens are signed with a shared secret.
     SharedSecret,
     /// The shared secret may have fewer than 32 bytes.
@@ -169,11 +225,12 @@ pub enum Weakening {
 
 impl Weakening {
     /// Every weakening, in the order of the documentation.
-    pub const ALL: [Weakening; 12] = [
+    pub const ALL: [Weakening; 13] = [
         Weakening::TellsUnknownUser,
         Weakening::TellsTaken,
         Weakening::TellsEmailExists,
         Weakening::WeakPasswords,
+        Weakening::ShortPasswords,
         Weakening::SharedSecret,
         Weakening::ShortSecret,
         Weakening::NoRotation,
@@ -191,6 +248,7 @@ impl Weakening {
             Weakening::TellsTaken => "tells_taken",
             Weakening::TellsEmailExists => "tells_email_exists",
             Weakening::WeakPasswords => "weak_passwords",
+            Weakening::ShortPasswords => "short_passwords",
             Weakening::SharedSecret => "shared_secret",
             Weakening::ShortSecret => "short_secret",
             Weakening::NoRotation => "no_rotation",
@@ -211,6 +269,9 @@ impl Weakening {
             }
             Weakening::TellsEmailExists => "Anybody can ask whether an address has an account.",
             Weakening::WeakPasswords => "New passwords can be guessed sooner than the native policy allows.",
+            Weakening::ShortPasswords => {
+                "The shortest new passwords can be guessed within the limit on tries."
+            }
             Weakening::SharedSecret => "Whoever can verify an access token can also make one.",
             Weakening::ShortSecret => "A short secret can be found by trying, and then tokens can be forged.",
             Weakening::NoRotation => {

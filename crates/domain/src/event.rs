@@ -56,6 +56,8 @@ kinds! {
     Reauthenticated = "reauthenticated",
     /// A proof in a session was refused.
     ReauthenticationRefused = "reauthentication_refused",
+    /// One session was ended by its user, from the list.
+    SessionEnded = "session_ended",
     /// All sessions but one were ended by their user.
     OtherSessionsEnded = "other_sessions_ended",
     /// The password was changed.

@@ -9,6 +9,8 @@ use crate::role::Roles;
 pub struct House {
     /// The roles and what they permit.
     pub roles: Roles,
+    /// Whether the strict preset is in force (docs/operating.md lists what it changes).
+    pub strict: bool,
     /// Sessions of one user.
     pub sessions: SessionRules,
     /// Recovery and e-mail.

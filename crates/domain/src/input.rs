@@ -33,6 +33,8 @@ pub enum Input {
     Token,
     /// The user that is meant; only one's own is allowed.
     UserId,
+    /// The session that is meant, by its public id.
+    SessionId,
     /// A custom attribute; its name is the field's name in the dialect.
     Attribute,
     /// Checked by rules, then dropped.
@@ -41,7 +43,7 @@ pub enum Input {
 
 impl Input {
     /// Every input, in the order of the documentation.
-    pub const ALL: [Input; 17] = [
+    pub const ALL: [Input; 18] = [
         Input::Email,
         Input::Username,
         Input::Login,
@@ -57,6 +59,7 @@ impl Input {
         Input::Access,
         Input::Token,
         Input::UserId,
+        Input::SessionId,
         Input::Attribute,
         Input::Ignored,
     ];
@@ -79,6 +82,7 @@ impl Input {
             Input::Access => "access",
             Input::Token => "token",
             Input::UserId => "user_id",
+            Input::SessionId => "session_id",
             Input::Attribute => "attribute",
             Input::Ignored => "ignored",
         }

@@ -1,6 +1,7 @@
 //! What can be answered?
 
 use crate::secret::Secret;
+use crate::session::ShownSession;
 use crate::time::Moment;
 use crate::user::User;
 use serde_json::{Map, Value};
@@ -75,6 +76,13 @@ pub enum Outcome {
     },
     /// The session counts as freshly opened from now on.
     Reauthenticated,
+    /// The live sessions of the user, newest first.
+    SessionsListed {
+        /// At most [`crate::session::MOST_SHOWN`].
+        sessions: Vec<ShownSession>,
+    },
+    /// A session of the user has ended.
+    SessionEnded,
     /// All sessions but this one have ended.
     OtherSessionsEnded {
         /// How many were live.
@@ -120,6 +128,8 @@ impl Outcome {
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
             | Outcome::Reauthenticated
+            | Outcome::SessionsListed { .. }
+            | Outcome::SessionEnded
             | Outcome::OtherSessionsEnded { .. }
             | Outcome::AccountDeleted
             | Outcome::EmailChecked { .. } => None,
@@ -134,6 +144,8 @@ impl Outcome {
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
             | Outcome::Reauthenticated
+            | Outcome::SessionsListed { .. }
+            | Outcome::SessionEnded
             | Outcome::OtherSessionsEnded { .. }
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }

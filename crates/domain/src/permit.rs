@@ -46,11 +46,12 @@ impl Verb {
             Verb::SignOutEverywhere
             | Verb::WhoAmI
             | Verb::Reauthenticate
+            | Verb::ListSessions
             | Verb::UpdateProfile
             | Verb::SetAvatar
             | Verb::ChangePassword
             | Verb::DeleteAccount => Permit::User,
-            Verb::EndOtherSessions => Permit::Fresh,
+            Verb::EndSession | Verb::EndOtherSessions => Permit::Fresh,
         }
     }
 }

@@ -22,6 +22,9 @@ impl PasswordPolicy {
     pub const NATIVE: PasswordPolicy =
         PasswordPolicy { min_length: 15, refuse_common: true, refuse_numeric: false };
 
+    /// Fewer code points than this are never asked for without a weakening of that name (SEC-01).
+    pub const LEAST: u32 = 8;
+
     /// Everything that is wrong with a new password, in the order length, common, numeric.
     pub fn flaws(&self, input: Input, password: &str, own: &OwnWords<'_>) -> Vec<Flaw> {
         let mut flaws = Vec::new();

@@ -1,5 +1,6 @@
 //! What is known of a session?
 
+use crate::contract::{Contract, RefreshPlan};
 use crate::id::{SessionId, UserId};
 use crate::time::Moment;
 use crate::token::Digest;
@@ -77,8 +78,66 @@ pub struct Session {
     pub created_at: Moment,
     /// When the user last proved who it is, with all that the account asks for; 1970 = never in this session.
     pub authenticated_at: Moment,
+    /// When it was last used, to some minutes.
+    pub seen_at: Moment,
     /// Set once it ended.
     pub ended: Option<(Moment, EndReason)>,
+}
+
+impl Session {
+    /// The session under the limits of today: one that was opened under wider ones ends with them (SEC-65).
+    pub fn within(mut self, plan: &RefreshPlan) -> Session {
+        let absolute = plan.absolute_seconds.max(plan.lifetime_seconds);
+        self.expires_at = self.expires_at.min(self.created_at.plus_seconds(absolute));
+        let idle = self.rotated_at.plus_seconds(plan.lifetime_seconds);
+        self.refresh_expires_at = self.refresh_expires_at.min(idle).min(self.expires_at);
+        self
+    }
+
+    /// Whether it has not been used for longer than the contract lets it rest.
+    pub fn rests_too_long(&self, contract: &Contract, now: Moment) -> bool {
+        contract.idle_seconds.is_some_and(|seconds| self.seen_at.plus_seconds(seconds) <= now)
+    }
+
+    /// Whether its use is worth a note. Where every exchange of a refresh token is written anyway nothing else is.
+    pub fn is_due(&self, contract: &Contract, now: Moment) -> bool {
+        !contract.rotates() && self.seen_at.plus_seconds(SEEN_SECONDS) <= now
+    }
+}
+
+/// How exactly the last use is kept where nothing is exchanged, in seconds.
+pub const SEEN_SECONDS: i64 = 300;
+/// Most sessions that are shown at once.
+pub const MOST_SHOWN: u32 = 50;
+
+/// A live session as the store lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSession {
+    /// Its number.
+    pub id: SessionId,
+    /// Name of the contract it was opened through.
+    pub contract: String,
+    /// Client address at the sign-in.
+    pub address: String,
+    /// Client software at the sign-in, at most 256 bytes; whatever the client said.
+    pub user_agent: String,
+    /// The sign-in.
+    pub created_at: Moment,
+    /// When it was last used, to some minutes.
+    pub seen_at: Moment,
+    /// When it ends whatever happens.
+    pub expires_at: Moment,
+}
+
+/// A live session as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownSession {
+    /// What names it outside: a UUID that only this server can open.
+    pub public_id: String,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+    /// The rest.
+    pub listed: ListedSession,
 }
 
 /// A session to be opened.

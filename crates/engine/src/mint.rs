@@ -58,6 +58,18 @@ impl Mint {
         self.tickets.open(token_id)
     }
 
+    /// The name of a session in lists: always the same, and nobody outside can tell the session from it (SEC-16).
+    pub fn public_id(&self, session: SessionId) -> String {
+        self.tickets.uuid(&Ticket { session: session.0, counter: 0, kind: Kind::Listed })
+    }
+
+    /// The session behind a public id; none for a text that we did not make, or not in this spelling.
+    pub fn open_public_id(&self, id: &str) -> Option<SessionId> {
+        let ticket = self.tickets.open(id).filter(|ticket| ticket.kind == Kind::Listed)?;
+        let session = SessionId(ticket.session);
+        (self.public_id(session) == id).then_some(session)
+    }
+
     /// The place of an opaque refresh token; none for a text that we did not make.
     pub fn open_opaque(&self, token: &str) -> Option<Place> {
         let RefreshTicket { session, counter, nonce } = self.tickets.open_refresh(token)?;

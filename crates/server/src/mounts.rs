@@ -86,7 +86,12 @@ pub fn load(config: &Config) -> Result<Vec<Loaded>, Vec<String>> {
     let (mut loaded, mut faults) = (Vec::new(), Vec::new());
     for settings in wanted(config) {
         match load_dialect(&settings.dialect, config.dialects.as_deref()) {
-            Ok(dialect) => loaded.push(Loaded { settings, dialect: Arc::new(dialect) }),
+            Ok(mut dialect) => {
+                if config.house.strict {
+                    dialect.contract = dialect.contract.tightened();
+                }
+                loaded.push(Loaded { settings, dialect: Arc::new(dialect) });
+            }
             Err(found) => faults.extend(found),
         }
     }

@@ -286,3 +286,28 @@ fn a_whole_file_is_read() {
     assert_eq!(config.timeouts.header.as_millis(), 1500);
     assert_eq!(config.trusted_proxies[0].to_string(), "10.0.0.1/32");
 }
+
+// SEC-65
+#[test]
+fn the_strict_preset_shortens_what_follows_it_and_nothing_else() {
+    let contracts = |file: &str| {
+        let loaded = countersign_server::mounts::load(&load(file, &[]).unwrap()).unwrap();
+        loaded.into_iter().map(|one| one.dialect.contract.clone()).collect::<Vec<_>>()
+    };
+    for (standard, strict) in contracts("").iter().zip(contracts("preset = \"strict\"")) {
+        let rotates = strict.rotates();
+        if strict.name == "auths-v1" {
+            assert_eq!(format!("{standard:?}"), format!("{strict:?}"));
+            continue;
+        }
+        let life = if strict.refresh.is_some() { 600 } else { 86_400 };
+        assert!(strict.access.lifetime_seconds <= life, "{}", strict.name);
+        assert_eq!(strict.idle_seconds, (!rotates).then_some(3600), "{}", strict.name);
+        if let Some(plan) = &strict.refresh {
+            assert!(plan.absolute_seconds <= 86_400 && (!rotates || plan.lifetime_seconds <= 3600));
+        }
+        assert!(strict.passwords.min_length >= 15 && strict.passwords.refuse_common);
+        let weak = domain::contract::Weakening::WeakPasswords;
+        assert!(!strict.weakenings.contains(&weak));
+    }
+}

@@ -178,8 +178,14 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
         Verb::SetAvatar => &["not_yours"],
         Verb::Reauthenticate => &["invalid_credentials", "reauth_required"],
         Verb::EndOtherSessions => &["reauth_required"],
+        Verb::EndSession => &["reauth_required", "not_yours"],
         Verb::ChangePassword => &["invalid_credentials"],
         Verb::DeleteAccount => &["invalid_credentials", "not_yours"],
-        Verb::SignOut | Verb::SignOutEverywhere | Verb::WhoAmI | Verb::VerifyToken | Verb::CheckEmail => &[],
+        Verb::ListSessions
+        | Verb::SignOut
+        | Verb::SignOutEverywhere
+        | Verb::WhoAmI
+        | Verb::VerifyToken
+        | Verb::CheckEmail => &[],
     }
 }

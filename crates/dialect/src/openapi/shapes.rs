@@ -34,6 +34,7 @@ enum Marked<'s> {
     Value(&'s SlotUse),
     Optional(&'s SlotUse),
     Text(&'s [TextPart]),
+    Each(&'s Shape),
 }
 
 impl<'s> Sample<'s> {
@@ -48,6 +49,7 @@ impl<'s> Sample<'s> {
                 }
                 Part::Value(slot) => self.mark(Marked::Value(slot)),
                 Part::Text(parts) => self.mark(Marked::Text(parts)),
+                Part::Each(_, shape) => self.mark(Marked::Each(shape)),
                 Part::Member(key, slot) => {
                     self.comma();
                     self.text.extend_from_slice(key);
@@ -78,6 +80,7 @@ impl<'s> Sample<'s> {
             Value::String(text) => match self.marked(text) {
                 Some(Marked::Value(slot) | Marked::Optional(slot)) => of_slot(slot),
                 Some(Marked::Text(parts)) => of_text(parts),
+                Some(Marked::Each(shape)) => json!({ "type": "array", "items": of_shape(shape, None) }),
                 None => json!({ "const": text }),
             },
             Value::Array(items) => {
@@ -159,18 +162,23 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
             json!({ "type": "integer" })
         }
         Slot::AccessExpiresIn | Slot::RefreshExpiresIn => json!({ "type": "integer" }),
-        Slot::UserActive | Slot::UserEmailVerified | Slot::Exists => json!({ "type": "boolean" }),
-        Slot::UserUuid | Slot::TokenUuid => json!({ "type": "string", "format": "uuid" }),
+        Slot::UserActive | Slot::UserEmailVerified | Slot::SessionCurrent | Slot::Exists => {
+            json!({ "type": "boolean" })
+        }
+        Slot::UserUuid | Slot::TokenUuid | Slot::SessionId => json!({ "type": "string", "format": "uuid" }),
         Slot::UserStatus => json!({ "enum": ["active", "inactive", "suspended"] }),
         Slot::UserPermissions => json!({ "type": "array", "items": { "type": "string" } }),
         Slot::UserAttributes | Slot::Claims => json!({ "type": "object" }),
         Slot::UserAttribute(_) | Slot::Flaws => json!({}),
-        Slot::Place => json!({ "type": "array" }),
+        Slot::Place | Slot::Sessions => json!({ "type": "array" }),
         Slot::UserCreatedAt
         | Slot::UserLastLoginAt
         | Slot::AccessExpiresAt
         | Slot::AccessIssuedAt
         | Slot::RefreshExpiresAt
+        | Slot::SessionCreatedAt
+        | Slot::SessionSeenAt
+        | Slot::SessionExpiresAt
         | Slot::Issued
         | Slot::Expires
         | Slot::Now => of_moment(form),
@@ -187,6 +195,9 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::Refresh
         | Slot::Csrf
         | Slot::TokenId
+        | Slot::SessionContract
+        | Slot::SessionDevice
+        | Slot::SessionAddress
         | Slot::Issuer
         | Slot::AskedEmail
         | Slot::Code
@@ -234,6 +245,14 @@ fn can_be_absent(slot: &Slot) -> bool {
             | Slot::AccessExpiresAt
             | Slot::AccessIssuedAt
             | Slot::Claims
+            | Slot::SessionId
+            | Slot::SessionContract
+            | Slot::SessionDevice
+            | Slot::SessionAddress
+            | Slot::SessionCreatedAt
+            | Slot::SessionSeenAt
+            | Slot::SessionExpiresAt
+            | Slot::SessionCurrent
             | Slot::Ended
             | Slot::Exists
             | Slot::AskedEmail

@@ -2,11 +2,12 @@
 
 use domain::command::Command;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
-use domain::id::UserId;
+use domain::id::{SessionId, UserId};
 use domain::input::{Flaw, Input, Rule};
 use domain::outcome::{Minted, Outcome, Tokens};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
+use domain::session::{ListedSession, ShownSession};
 use domain::shape::{ClaimFacts, Facts};
 use domain::time::Moment;
 use domain::user::{Status, User};
@@ -113,6 +114,8 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::Refresh { .. } => Outcome::Refreshed { user, tokens },
         Command::SignOut { .. } => Outcome::SignedOut,
         Command::Reauthenticate { .. } => Outcome::Reauthenticated,
+        Command::ListSessions => Outcome::SessionsListed { sessions: sessions() },
+        Command::EndSession { .. } => Outcome::SessionEnded,
         Command::EndOtherSessions => Outcome::OtherSessionsEnded { ended: 2 },
         Command::SignOutEverywhere => Outcome::SignedOutEverywhere { ended: 3 },
         Command::WhoAmI => Outcome::Profile { user },
@@ -139,6 +142,8 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::SignOut { .. }
         | Command::SignOutEverywhere
         | Command::Reauthenticate { .. }
+        | Command::ListSessions
+        | Command::EndSession { .. }
         | Command::EndOtherSessions
         | Command::WhoAmI
         | Command::VerifyToken { .. }
@@ -147,6 +152,23 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::CheckEmail { .. } => return None,
     };
     (!flaws.is_empty()).then_some(flaws.as_slice())
+}
+
+fn sessions() -> Vec<ShownSession> {
+    let session = |id: i64, is_current: bool| ShownSession {
+        public_id: format!("0000000{id}-0000-4000-8000-000000000000"),
+        is_current,
+        listed: ListedSession {
+            id: SessionId(id),
+            contract: "word".to_owned(),
+            address: "192.0.2.1".to_owned(),
+            user_agent: "<b>\"browser\"</b>".to_owned(),
+            created_at: NOW.plus_seconds(-60 * id),
+            seen_at: NOW.plus_seconds(-id),
+            expires_at: NOW.plus_seconds(600),
+        },
+    };
+    vec![session(1, true), session(2, false)]
 }
 
 fn user(bare: bool) -> User {

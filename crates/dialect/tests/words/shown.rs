@@ -111,6 +111,7 @@ fn command(command: &Command) -> Vec<String> {
             lines.extend(self::avatar(avatar.as_ref()));
             lines.extend(flaws.iter().map(flaw));
         }
+        Command::EndSession { id } => text("session_id", Some(id)),
         Command::Reauthenticate { password } => text("password", Some(password.expose())),
         Command::ChangePassword { current, new } => {
             text("current_password", Some(current.expose()));
@@ -121,7 +122,7 @@ fn command(command: &Command) -> Vec<String> {
             lines.extend(self::target(target.as_ref()));
         }
         Command::CheckEmail { email } => text("email", Some(email)),
-        Command::SignOutEverywhere | Command::EndOtherSessions | Command::WhoAmI => {}
+        Command::SignOutEverywhere | Command::ListSessions | Command::EndOtherSessions | Command::WhoAmI => {}
     }
     lines
 }

@@ -107,7 +107,7 @@ pub fn refused(fault: TokenFault) -> Refusal {
 
 /// Whether a token of this session may be used now.
 ///
-/// Refused: another contract's, another user's, a user that may not sign in, a session that has ended.
+/// Refused: another contract's, another user's, a user that may not sign in, a session that has ended or rested too long.
 pub fn judge_session(
     session: &Session,
     account: &Account,
@@ -122,6 +122,9 @@ pub fn judge_session(
     }
     if session.ended.is_some() {
         return Err(Refusal::TokenRevoked);
+    }
+    if session.rests_too_long(scene.contract, scene.now) {
+        return Err(Refusal::TokenExpired);
     }
     Ok(())
 }

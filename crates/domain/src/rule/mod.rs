@@ -5,6 +5,7 @@ pub mod fresh;
 pub mod password;
 pub mod profile;
 pub mod refresh;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_up;

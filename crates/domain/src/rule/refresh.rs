@@ -92,7 +92,8 @@ fn standing(
         Some(_) => return Some(Refusal::TokenRevoked),
         None => {}
     }
-    (session.expires_at <= scene.now).then_some(Refusal::TokenExpired)
+    let is_over = session.expires_at <= scene.now || session.rests_too_long(scene.contract, scene.now);
+    is_over.then_some(Refusal::TokenExpired)
 }
 
 fn current(
@@ -105,7 +106,10 @@ fn current(
         return Judgement::refuse(Refusal::TokenExpired, Vec::new());
     }
     if plan.rotation == Rotation::Keep {
-        return Judgement::grant(Renewal::Kept, Vec::new());
+        let seen = session
+            .is_due(scene.contract, scene.now)
+            .then_some(Change::NoteSeen { session: session.id, at: scene.now });
+        return Judgement::grant(Renewal::Kept, seen.into_iter().collect());
     }
     let Some(counter) = session.counter.checked_add(1) else {
         return Judgement::refuse(Refusal::TokenExpired, Vec::new());

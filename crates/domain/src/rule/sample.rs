@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 static HOUSE: House = House {
     roles: Roles(BTreeMap::new()),
+    strict: false,
     sessions: SessionRules::DEFAULT,
     recovery: RecoveryRules { mail: true, require_verified: false },
 };
@@ -53,6 +54,8 @@ pub(super) fn contract() -> Contract {
         }),
         issuer: "https://id.example.com".into(),
         leeway_seconds: 0,
+        idle_seconds: None,
+        follows_strict: true,
         passwords: PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true },
         newcomer: Newcomer {
             role: "author".into(),
@@ -114,6 +117,7 @@ pub(super) fn session() -> Session {
         expires_at: NOW.plus_seconds(86_400 * 20),
         created_at: NOW.plus_seconds(-86_400),
         authenticated_at: NOW.plus_seconds(-86_400),
+        seen_at: NOW.plus_seconds(-5),
         ended: None,
     }
 }

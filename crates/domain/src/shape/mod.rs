@@ -6,6 +6,7 @@ mod write;
 
 pub use write::{short_id, text, text_slots};
 
+use crate::session::ShownSession;
 use crate::time::Moment;
 use crate::user::User;
 use serde_json::Value;
@@ -79,6 +80,24 @@ pub enum Slot {
     Issuer,
     /// The moment of the answer.
     Now,
+    /// The live sessions of the user; only as a list of shapes.
+    Sessions,
+    /// In a list of sessions: public id.
+    SessionId,
+    /// In a list of sessions: name of the contract.
+    SessionContract,
+    /// In a list of sessions: client software at the sign-in.
+    SessionDevice,
+    /// In a list of sessions: client address at the sign-in.
+    SessionAddress,
+    /// In a list of sessions: the sign-in.
+    SessionCreatedAt,
+    /// In a list of sessions: last use.
+    SessionSeenAt,
+    /// In a list of sessions: end whatever happens.
+    SessionExpiresAt,
+    /// In a list of sessions: whether it is the one that asks.
+    SessionCurrent,
     /// How many sessions were ended.
     Ended,
     /// Whether the address has an account.
@@ -181,6 +200,46 @@ pub enum TextPart {
     Slot(SlotUse),
 }
 
+/// What a template can list. Closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// The live sessions of the user.
+    Sessions,
+}
+
+impl List {
+    /// The slot that says the list itself.
+    pub const fn slot(self) -> Slot {
+        match self {
+            List::Sessions => Slot::Sessions,
+        }
+    }
+
+    /// Whether a slot is filled from the things of this list.
+    pub const fn fills(self, slot: &Slot) -> bool {
+        match self {
+            List::Sessions => slot.is_of_session(),
+        }
+    }
+}
+
+impl Slot {
+    /// Whether it says something of one session of a list.
+    pub const fn is_of_session(&self) -> bool {
+        matches!(
+            self,
+            Slot::SessionId
+                | Slot::SessionContract
+                | Slot::SessionDevice
+                | Slot::SessionAddress
+                | Slot::SessionCreatedAt
+                | Slot::SessionSeenAt
+                | Slot::SessionExpiresAt
+                | Slot::SessionCurrent
+        )
+    }
+}
+
 /// A part of a JSON template.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -192,6 +251,8 @@ pub enum Part {
     Value(SlotUse),
     /// A JSON string of several parts.
     Text(Vec<TextPart>),
+    /// A list: the shape once for each of its things.
+    Each(List, Shape),
     /// A member that vanishes, with its comma, when the value is absent.
     Member(Vec<u8>, SlotUse),
 }
@@ -218,6 +279,10 @@ pub struct Facts<'a> {
     pub now: Option<Moment>,
     /// Public address.
     pub issuer: Option<&'a str>,
+    /// Live sessions.
+    pub sessions: Option<&'a [ShownSession]>,
+    /// The session of the list that is being written.
+    pub session: Option<&'a ShownSession>,
     /// Sessions ended.
     pub ended: Option<u64>,
     /// Whether the address exists, and the address.

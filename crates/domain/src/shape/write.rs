@@ -5,7 +5,7 @@
     reason = "each of three tables fills its slots and leaves the rest to the next"
 )]
 
-use super::{Absent, Facts, Form, Part, Shape, Slot, SlotUse, TextPart};
+use super::{Absent, Facts, Form, List, Part, Shape, Slot, SlotUse, TextPart};
 use crate::time::Moment;
 use crate::user::Status;
 use serde_json::Value;
@@ -32,6 +32,7 @@ impl Shape {
                 Part::Comma => comma(out),
                 Part::Value(slot) => write_json(slot, facts, out),
                 Part::Text(parts) => write_str(&text(parts, facts), out),
+                Part::Each(list, shape) => write_each(*list, shape, facts, out),
                 Part::Member(key, slot) => {
                     if !matches!(fill(&slot.slot, facts), Filled::Null) {
                         comma(out);
@@ -57,6 +58,10 @@ impl Shape {
             match part {
                 Part::Value(slot) | Part::Member(_, slot) => slots.push(&slot.slot),
                 Part::Text(parts) => slots.extend(text_slots(parts)),
+                Part::Each(List::Sessions, shape) => {
+                    slots.push(&Slot::Sessions);
+                    slots.extend(shape.slots().into_iter().filter(|slot| !List::Sessions.fills(slot)));
+                }
                 Part::Bytes(_) | Part::Comma => {}
             }
         }
@@ -91,6 +96,19 @@ fn comma(out: &mut Vec<u8>) {
     if !matches!(out.last(), Some(b'{' | b'[')) {
         out.push(b',');
     }
+}
+
+fn write_each(list: List, shape: &Shape, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    match list {
+        List::Sessions => {
+            for session in facts.sessions.unwrap_or_default() {
+                comma(out);
+                shape.write(&Facts { session: Some(session), ..*facts }, out);
+            }
+        }
+    }
+    out.push(b']');
 }
 
 fn write_str(text: &str, out: &mut Vec<u8>) {
@@ -178,6 +196,7 @@ fn as_text(slot: &SlotUse, facts: &Facts<'_>) -> String {
 fn fill<'a>(slot: &Slot, facts: &Facts<'a>) -> Filled<'a> {
     fill_user(slot, facts)
         .or_else(|| fill_tokens(slot, facts))
+        .or_else(|| fill_session(slot, facts))
         .or_else(|| fill_refusal(slot, facts))
         .unwrap_or(Filled::Null)
 }
@@ -242,6 +261,22 @@ fn fill_tokens<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::Exists => Filled::Bool(facts.email?.1),
         Slot::AskedEmail => Filled::Str(facts.email?.0),
         Slot::Claims => Filled::Object(facts.verified?),
+        _ => return None,
+    })
+}
+
+fn fill_session<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    let session = facts.session?;
+    let listed = &session.listed;
+    Some(match slot {
+        Slot::SessionId => Filled::Str(&session.public_id),
+        Slot::SessionContract => Filled::Str(&listed.contract),
+        Slot::SessionDevice => Filled::Str(&listed.user_agent),
+        Slot::SessionAddress => Filled::Str(&listed.address),
+        Slot::SessionCreatedAt => Filled::At(listed.created_at),
+        Slot::SessionSeenAt => Filled::At(listed.seen_at),
+        Slot::SessionExpiresAt => Filled::At(listed.expires_at),
+        Slot::SessionCurrent => Filled::Bool(session.is_current),
         _ => return None,
     })
 }

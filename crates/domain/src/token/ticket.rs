@@ -32,6 +32,8 @@ pub enum Kind {
     Access,
     /// A refresh token in JWT form.
     Refresh,
+    /// Not a token: the name of a session in a list.
+    Listed,
 }
 
 impl Kind {
@@ -39,11 +41,12 @@ impl Kind {
         match self {
             Kind::Access => 1,
             Kind::Refresh => 2,
+            Kind::Listed => 3,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Kind> {
-        [Kind::Access, Kind::Refresh].into_iter().find(|kind| kind.byte() == byte)
+        [Kind::Access, Kind::Refresh, Kind::Listed].into_iter().find(|kind| kind.byte() == byte)
     }
 }
 

@@ -44,6 +44,7 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::NoteSignIn { .. }
         | Change::RotateSession { .. }
         | Change::MarkFresh { .. }
+        | Change::NoteSeen { .. }
         | Change::EndSession { .. }
         | Change::EndSessions { .. }
         | Change::CapSessions { .. }
@@ -101,6 +102,7 @@ impl List {
                 sessions::rotate(conn, *session, (from, to), *at, *refresh_expires_at)?;
             }
             Change::MarkFresh { session, epoch, at } => sessions::mark_fresh(conn, *session, *epoch, *at)?,
+            Change::NoteSeen { session, at } => sessions::note_seen(conn, *session, *at)?,
             Change::SetPassword { user, epoch, hash, at } => {
                 users::set_password(conn, *user, *epoch, hash.as_ref(), *at)?;
                 hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;

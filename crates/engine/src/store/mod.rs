@@ -33,7 +33,7 @@ use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::letter::LetterId;
 use domain::seal::MasterKeyId;
-use domain::session::Session;
+use domain::session::{ListedSession, Session};
 use domain::time::Moment;
 use domain::trail::TrailKey;
 use domain::user::{Account, NewUser};
@@ -196,6 +196,11 @@ impl Store {
             self.recent.put(mark, id, Arc::new(found.clone()));
         }
         Ok(found)
+    }
+
+    /// The live sessions of a user, newest first, at most `most`.
+    pub fn live_sessions(&self, user: UserId, now: Moment, most: u32) -> Result<Vec<ListedSession>, Fault> {
+        self.look(|conn| sessions::live(conn, user, now, most))
     }
 
     /// Which of these names belong to somebody other than `except`.

@@ -5,18 +5,18 @@ use super::users::{account_columns, read_account};
 use crate::error::Fault;
 use domain::change::Conflict;
 use domain::id::{SessionId, UserId};
-use domain::session::{EndReason, NewSession, Session};
+use domain::session::{EndReason, ListedSession, NewSession, Session};
 use domain::time::Moment;
 use domain::token::Digest;
 use domain::user::Account;
 use rusqlite::{Connection, Params, Row, params};
 
 /// How many columns stand before those of the account.
-const SESSION_COLUMNS: usize = 12;
+const SESSION_COLUMNS: usize = 13;
 const WITH_ACCOUNT: &str = concat!(
     "SELECT s.id, s.user_id, s.contract, s.counter, s.digest, s.rotated_at, s.refresh_expires_at, \
      s.expires_at, s.created_at, s.ended_at, s.end_reason, \
-     s.authenticated_at, ",
+     s.authenticated_at, s.seen_at, ",
     account_columns!(),
     " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
 );
@@ -28,6 +28,11 @@ const OPEN: &str = "INSERT INTO sessions (id, user_id, contract, digest, rotated
      WHERE u.id = $10 AND u.epoch = $11 AND u.status = 'active'";
 const ROTATE: &str = "UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, seen_at = $2, \
      refresh_expires_at = $3 WHERE id = $4 AND digest = $5 AND ended_at IS NULL";
+const LIVE: &str = "SELECT id, contract, address, user_agent, created_at, seen_at, expires_at FROM sessions \
+     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND refresh_expires_at > $2 \
+     ORDER BY id DESC LIMIT $3";
+const NOTE_SEEN: &str =
+    "UPDATE sessions SET seen_at = $1 WHERE id = $2 AND ended_at IS NULL AND seen_at < $1";
 const MARK_FRESH: &str = "UPDATE sessions SET authenticated_at = $1 WHERE id = $2 AND ended_at IS NULL \
      AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.epoch = $3 AND u.status = 'active')";
 /// Says of each session that it ends whether it was still of use.
@@ -46,6 +51,35 @@ pub(super) fn by_id(conn: &Connection, id: SessionId) -> Result<Option<(Session,
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some((read_session(row)?, read_account(row, SESSION_COLUMNS)?)))
+}
+
+/// The live sessions of a user, newest first.
+pub(super) fn live(
+    conn: &Connection,
+    user: UserId,
+    now: Moment,
+    most: u32,
+) -> Result<Vec<ListedSession>, Fault> {
+    let mut statement = conn.prepare_cached(LIVE)?;
+    let mut rows = statement.query(params![user.0, now.millis(), most])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        sessions.push(ListedSession {
+            id: SessionId(row.get(0)?),
+            contract: row.get(1)?,
+            address: row.get(2)?,
+            user_agent: row.get(3)?,
+            created_at: Moment::from_millis(row.get(4)?),
+            seen_at: Moment::from_millis(row.get(5)?),
+            expires_at: Moment::from_millis(row.get(6)?),
+        });
+    }
+    Ok(sessions)
+}
+
+/// Notes that a session was used.
+pub(super) fn note_seen(conn: &Connection, session: SessionId, at: Moment) -> rusqlite::Result<()> {
+    conn.prepare_cached(NOTE_SEEN)?.execute([at.millis(), session.0]).map(drop)
 }
 
 /// Opens a session for a user who is active and of this epoch.
@@ -158,6 +192,7 @@ fn read_session(row: &Row<'_>) -> Result<Session, Fault> {
         expires_at: Moment::from_millis(row.get(7)?),
         created_at: Moment::from_millis(row.get(8)?),
         authenticated_at: Moment::from_millis(row.get(11)?),
+        seen_at: Moment::from_millis(row.get(12)?),
         ended,
     })
 }

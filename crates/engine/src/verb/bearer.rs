@@ -115,14 +115,17 @@ impl Turn<'_> {
             .is_some_and(|ticket| ticket.kind == Kind::Refresh)
     }
 
-    /// Shows the user of the token. Writes nothing.
-    pub(super) fn who_am_i(&self) -> Result<Outcome, Error> {
-        Ok(Outcome::Profile { user: self.bearer()?.account.user })
+    /// Shows the user of the token. Writes nothing but that the session was seen.
+    pub(super) async fn who_am_i(&self) -> Result<Outcome, Error> {
+        let access = self.bearer()?;
+        self.note_seen(&access).await;
+        Ok(Outcome::Profile { user: access.account.user })
     }
 
-    /// Says what an access token says. Writes nothing.
-    pub(super) fn verify_token(&self, token: Option<&Secret>) -> Result<Outcome, Error> {
+    /// Says what an access token says. Writes nothing but that the session was seen.
+    pub(super) async fn verify_token(&self, token: Option<&Secret>) -> Result<Outcome, Error> {
         let access = token.map_or_else(|| self.bearer(), |token| self.read_access(token))?;
+        self.note_seen(&access).await;
         Ok(Outcome::TokenVerified {
             user: access.account.user,
             claims: access.claims.map().clone(),

@@ -10,6 +10,7 @@ mod page;
 mod password;
 mod profile;
 mod refresh;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod sign_up;
@@ -61,13 +62,15 @@ pub(crate) async fn perform(
             turn.sign_out(refresh.as_ref(), access.as_ref(), needs_access).await
         }
         Command::SignOutEverywhere => turn.sign_out_everywhere().await,
-        Command::WhoAmI => turn.who_am_i(),
-        Command::VerifyToken { token } => turn.verify_token(token.as_ref()),
+        Command::WhoAmI => turn.who_am_i().await,
+        Command::VerifyToken { token } => turn.verify_token(token.as_ref()).await,
         Command::UpdateProfile(request) => turn.update_profile(&request).await,
         Command::SetAvatar { target, avatar, flaws } => {
             turn.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
         }
         Command::Reauthenticate { password } => turn.reauthenticate(&password).await,
+        Command::ListSessions => turn.list_sessions(),
+        Command::EndSession { id } => turn.end_session(&id).await,
         Command::EndOtherSessions => turn.end_other_sessions().await,
         Command::ChangePassword { current, new } => turn.change_password(&current, &new).await,
         Command::DeleteAccount { target, password } => {

@@ -38,6 +38,7 @@ impl Turn<'_> {
         let held = self.hold(plan, token, Some(self.scene.now))?;
         for _ in 0..TRIES {
             let (session, account, mut changes) = self.family(&held)?;
+            let session = session.within(plan);
             if let Some(reading) = &held.reading
                 && !reading.user.fits(&account.user)
             {
@@ -142,6 +143,7 @@ impl Turn<'_> {
             expires_at: new.expires_at,
             created_at: new.created_at,
             authenticated_at: new.authenticated_at,
+            seen_at: new.created_at,
             ended: None,
         };
         let changes = vec![

@@ -5,7 +5,7 @@ use super::{TRIES, Turn};
 use crate::error::{Error, Fault};
 use domain::caller::Bearer;
 use domain::outcome::Outcome;
-use domain::rule::sign_out::{Proof, judge, judge_everywhere, judge_others};
+use domain::rule::sign_out::{Proof, judge, judge_everywhere};
 use domain::secret::Secret;
 
 impl Turn<'_> {
@@ -37,15 +37,6 @@ impl Turn<'_> {
         match self.record(judge_everywhere(&account, &self.scene)).await? {
             Ok(applied) => Ok(Outcome::SignedOutEverywhere { ended: applied.sessions_ended }),
             Err(_) => Err(Fault::Contended("sign_out_everywhere").into()),
-        }
-    }
-
-    pub(super) async fn end_other_sessions(&self) -> Result<Outcome, Error> {
-        let access = self.bearer()?;
-        let changes = judge_others(&access.account, access.session_id(), access.issued, &self.scene);
-        match self.record(changes).await? {
-            Ok(applied) => Ok(Outcome::OtherSessionsEnded { ended: applied.sessions_ended }),
-            Err(_) => Err(Fault::Contended("end_other_sessions").into()),
         }
     }
 

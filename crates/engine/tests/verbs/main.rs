@@ -9,6 +9,7 @@ mod fresh;
 mod model;
 mod operator;
 mod profile;
+mod sessions;
 mod sign_in;
 mod sign_up;
 mod world;

@@ -188,6 +188,8 @@ pub fn opaque() -> Contract {
         }),
         issuer: "https://id.example.com".into(),
         leeway_seconds: 0,
+        idle_seconds: None,
+        follows_strict: true,
         passwords: PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true },
         newcomer: Newcomer {
             role: "author".into(),

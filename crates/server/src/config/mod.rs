@@ -337,7 +337,11 @@ fn assemble(
         dialects: some(read.text("dialects")?).map(PathBuf::from),
         mounts,
         hashing: hashing(&read, values)?,
-        house: House { sessions: session_rules(&read)?, ..House::default() },
+        house: House {
+            strict: read.text("preset")? == "strict",
+            sessions: session_rules(&read)?,
+            ..House::default()
+        },
         limits,
         timeouts,
         log: LogConfig {

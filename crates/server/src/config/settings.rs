@@ -23,7 +23,7 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 const HOUR: u64 = 3_600_000;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 48] = [
+pub static SETTINGS: [Setting; 49] = [
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting(
@@ -38,6 +38,12 @@ pub static SETTINGS: [Setting; 48] = [
         Kind::Networks,
         "",
         "Proxies whose X-Forwarded-For is believed, as address blocks. Everybody else's is ignored.",
+    ),
+    setting(
+        "preset",
+        Kind::Choice(&["standard", "strict"]),
+        "standard",
+        "strict = shorter sessions and longer passwords in every dialect that follows (docs/operating.md).",
     ),
     setting("dialects", Kind::Path, "", "Folder with dialect folders of your own."),
     setting(
