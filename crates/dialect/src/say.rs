@@ -7,11 +7,12 @@ use crate::cookie::Beside;
 use crate::route::Route;
 use crate::said::{Said, SaidBody};
 use bytes::Bytes;
+use domain::limit::Throttle;
 use domain::outcome::Outcome;
 use domain::refusal::Refusal;
 use domain::shape::{Facts, RefusalFacts, text};
 use domain::time::Moment;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// What an answer may repeat of the request.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +101,9 @@ impl Dialect {
         let mut response = self.respond(route, &said, default_status(code), &facts, beside);
         if let Some(seconds) = retry_after {
             response.headers_mut().entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));
+        }
+        if let Refusal::Throttled(throttle) = refusal {
+            tell_quota(response.headers_mut(), throttle);
         }
         response
     }
@@ -234,6 +238,19 @@ impl Dialect {
     }
 }
 
+/// Says which budget is used up, as structured fields (draft-ietf-httpapi-ratelimit-headers, SEC-25). Words of the contract win.
+fn tell_quota(headers: &mut HeaderMap, throttle: &Throttle) {
+    let Throttle { policy, quota, window, seconds } = throttle;
+    let window = if *window == 0 { String::new() } else { format!(";w={window}") };
+    let mut add = |name, text: String| {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.entry(HeaderName::from_static(name)).or_insert(value);
+        }
+    };
+    add("ratelimit-policy", format!("\"{policy}\";q={quota}{window}"));
+    add("ratelimit", format!("\"{policy}\";r=0;t={seconds}"));
+}
+
 /// Sets a header; an empty or impossible value takes it away.
 fn set(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     match HeaderValue::from_str(value) {
@@ -263,7 +280,8 @@ fn details(dialect: &Dialect, refusal: &Refusal) -> (Option<String>, Option<u32>
             let name = dialect.http.type_names.get(kind).map_or(*kind, String::as_str);
             (Some(name.to_owned()), None)
         }
-        Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => (None, Some(*seconds)),
+        Refusal::Throttled(throttle) => (None, Some(throttle.seconds)),
+        Refusal::Overloaded(seconds) => (None, Some(*seconds)),
         _ => (None, None),
     }
 }

@@ -23,6 +23,8 @@ pub struct Transcript {
     pub clock: Option<String>,
     /// How tokens travel on this mount; absent = as the dialect says.
     pub cookies: Option<CookieMode>,
+    /// Whether tries are counted; otherwise as often as one likes, because the clock stands still.
+    pub limits: bool,
     /// Users that must exist, as import records; `password` may be given in clear.
     pub users: Vec<Value>,
     /// In order.
@@ -135,11 +137,19 @@ impl Transcript {
         } else if let Some(mode) = line.strip_prefix("cookies: ") {
             let mode = CookieMode::parse(mode.trim()).ok_or("write `cookies: instead`, `beside` or `off`")?;
             self.cookies = Some(mode);
+        } else if let Some(limits) = line.strip_prefix("limits: ") {
+            self.limits = match limits.trim() {
+                "on" => true,
+                "off" => false,
+                other => return Err(format!("limits: {other} is neither on nor off")),
+            };
         } else if let Some(user) = line.strip_prefix("user: ") {
             self.users
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
-            return Err(format!("\"{line}\" is none of #, source:, clock:, cookies:, user:, === and >>>"));
+            return Err(format!(
+                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, user:, === and >>>"
+            ));
         }
         Ok(())
     }

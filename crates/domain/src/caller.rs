@@ -36,7 +36,9 @@ pub struct Caller<'a> {
     pub bearer: Bearer,
     /// The page of ours that sent the request; none where cookies are neither read nor set.
     pub page: Option<Page>,
-    /// Client address as text.
+    /// The device token that came with the request, before anybody looked at it.
+    pub device: Option<Secret>,
+    /// Client address as text; empty where it can not be derived.
     pub address: String,
     /// Client software, cut to 256 bytes.
     pub user_agent: String,

@@ -5,7 +5,7 @@ use crate::id::{SessionId, UserId};
 use crate::letter::{LetterId, NewLetter};
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
-use crate::token::Digest;
+use crate::token::{Blind, Digest};
 use crate::user::{NewUser, StoredHash, UserEdit};
 
 /// Which user a change is about.
@@ -159,6 +159,20 @@ pub enum Change {
         user: UserId,
         /// As read.
         epoch: i64,
+    },
+    /// Counts a failed try of a password, in a row with those before it.
+    CountFailure {
+        /// The account, known or not, by its blinded name.
+        account: Blind,
+        /// The user, if there is one.
+        user: Option<UserId>,
+        /// When.
+        at: Moment,
+    },
+    /// Forgets the failed tries of a user: the right password, or an operator. `SetPassword` does it by itself.
+    ClearFailures {
+        /// Whose.
+        user: UserId,
     },
     /// Puts a letter into the outbox.
     Post(Box<NewLetter>),

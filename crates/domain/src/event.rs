@@ -68,6 +68,16 @@ kinds! {
     ProfileUpdated = "profile_updated",
     /// The account was deleted.
     AccountDeleted = "account_deleted",
+    /// So many tries of a password failed in a row that the next one has to wait.
+    PasswordThrottled = "password_throttled",
+    /// So many tries of a password failed in a row that it is off until it is reset.
+    PasswordOff = "password_off",
+    /// A client tried too many pairs of account and password and is blocked.
+    ClientBlocked = "client_blocked",
+    /// The share of failed sign-ins of the whole server has become too large.
+    SignInAlarm = "sign_in_alarm",
+    /// An operator lifted the limits of a user's password.
+    LimitsCleared = "limits_cleared",
     /// Users were imported.
     Imported = "imported",
     /// An operator changed a user.

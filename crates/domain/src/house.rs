@@ -2,6 +2,7 @@
 //!
 //! The operator's settings as the rules see them. What one contract demands stands in [`crate::contract::Contract`].
 
+use crate::limit::Limits;
 use crate::role::Roles;
 
 /// The rules of the house.
@@ -15,6 +16,8 @@ pub struct House {
     pub sessions: SessionRules,
     /// Recovery and e-mail.
     pub recovery: RecoveryRules,
+    /// How often things may be tried.
+    pub limits: Limits,
 }
 
 /// What holds for the sessions of every contract.
@@ -44,4 +47,51 @@ pub struct RecoveryRules {
     pub mail: bool,
     /// Whether nobody gets a token before the address is verified (SEC-37).
     pub require_verified: bool,
+}
+
+/// Weaker behaviour that the operator has chosen for the whole house. Closed; listed by `countersign doctor --security` (SEC-113).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HouseWeakening {
+    /// Nothing counts tries.
+    NoLimits,
+}
+
+impl HouseWeakening {
+    /// The stable word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            HouseWeakening::NoLimits => "no_limits",
+        }
+    }
+
+    /// What it costs, in one sentence.
+    pub const fn cost(self) -> &'static str {
+        match self {
+            HouseWeakening::NoLimits => "Passwords can be guessed as fast as the hashing threads check them.",
+        }
+    }
+}
+
+impl House {
+    /// Every weakening in force.
+    pub fn weakenings(&self) -> Vec<HouseWeakening> {
+        let mut weaker = Vec::new();
+        if !self.limits.enabled {
+            weaker.push(HouseWeakening::NoLimits);
+        }
+        weaker
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_house_is_as_strong_as_can_be_until_the_operator_says_otherwise() {
+        // SEC-113
+        assert_eq!(House::default().weakenings(), []);
+        let weaker = House { limits: Limits::OFF, ..House::default() }.weakenings();
+        assert_eq!(weaker, [HouseWeakening::NoLimits]);
+    }
 }

@@ -14,6 +14,7 @@ pub mod input;
 pub mod json;
 pub mod judgement;
 pub mod letter;
+pub mod limit;
 pub mod link;
 pub mod outcome;
 pub mod password;

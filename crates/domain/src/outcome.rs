@@ -26,6 +26,8 @@ pub struct Tokens {
     pub refresh: Option<Minted>,
     /// What a page has to send back with its cookies; only where cookies are set (SEC-75).
     pub csrf: Option<Secret>,
+    /// Makes the client a known device of the account; absent on a refresh and where devices are not remembered.
+    pub device: Option<Minted>,
 }
 
 /// The normal "yes".

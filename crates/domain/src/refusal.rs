@@ -1,6 +1,7 @@
 //! Which are the normal ways to say no?
 
 use crate::input::Flaw;
+use crate::limit::Throttle;
 
 /// The normal "no". Closed; every variant has a stable [`code`](Refusal::code), and every dialect can say every one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +73,8 @@ pub enum Refusal {
     CrossSite,
 
     // ---- limits
-    /// Too many tries. Holds whole seconds until the next one counts.
-    Throttled(u32),
+    /// Too many tries. Holds the budget that is used up.
+    Throttled(Throttle),
     /// The server has more password checks waiting than it may hold. Holds whole seconds.
     Overloaded(u32),
 }

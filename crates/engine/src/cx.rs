@@ -2,8 +2,9 @@
 
 use crate::error::Fault;
 use domain::time::Moment;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// The clock. Tests freeze it.
 #[derive(Clone, Debug)]
@@ -28,12 +29,28 @@ impl Clock {
         }
     }
 
+    /// Microseconds that only go forward, whatever becomes of the time of day; from an origin of their own.
+    pub fn steady_micros(&self) -> u64 {
+        match self {
+            Clock::System => steady_micros(),
+            Clock::Frozen(at) => u64::try_from(at.load(Ordering::Acquire)).unwrap_or(0) * 1000,
+        }
+    }
+
     /// Moves a frozen clock; the machine's clock stays as it is.
     pub fn advance_seconds(&self, seconds: i64) {
         if let Clock::Frozen(at) = self {
             at.fetch_add(seconds * 1000, Ordering::AcqRel);
         }
     }
+}
+
+/// Since a year before the first call, so that what was a while ago has a moment, too.
+fn steady_micros() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    const YEAR: u64 = 366 * 86_400 * 1_000_000;
+    let since = START.get_or_init(Instant::now).elapsed();
+    YEAR.saturating_add(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]

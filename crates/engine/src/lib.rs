@@ -6,6 +6,7 @@ mod cx;
 mod error;
 mod hasher;
 mod import;
+mod limit;
 mod mint;
 mod operator;
 mod outbox;
@@ -34,10 +35,11 @@ use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
 use domain::seal::MasterKey;
 use domain::secret::{Secret, SecretBytes};
-use domain::token::{LinkKey, TicketKey};
+use domain::token::{DeviceKey, LinkKey, TicketKey};
 use domain::trail::TrailKey;
 use domain::user::{Account, StoredHash};
 use hasher::Hasher;
+use limit::Limiter;
 use mint::Mint;
 use picture::{Darkroom, PictureLimits};
 use std::sync::Arc;
@@ -79,6 +81,7 @@ struct Inner {
     hasher: Hasher,
     mint: Mint,
     master: MasterKey,
+    limiter: Limiter,
     darkroom: Darkroom,
     clock: Clock,
     chance: Chance,
@@ -100,6 +103,7 @@ impl Engine {
         let told = |fault| OpenError::Refused(format!("ticket secret: {fault}"));
         let tickets = TicketKey::new(&settings.ticket_secret).map_err(told)?;
         let links = LinkKey::new(&settings.ticket_secret).map_err(told)?;
+        let devices = DeviceKey::new(&settings.ticket_secret).map_err(told)?;
         let trail = TrailKey::new(&settings.trail_secret)
             .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
         let master =
@@ -112,6 +116,7 @@ impl Engine {
             hasher,
             mint: Mint::new(tickets, links),
             master,
+            limiter: Limiter::new(settings.house.limits, devices),
             darkroom: Darkroom::new(PictureLimits::DEFAULT),
             clock: settings.clock,
             chance: settings.chance,
@@ -186,6 +191,10 @@ impl Engine {
     #[expect(dead_code, reason = "read once there are secrets to seal")]
     pub(crate) fn master(&self) -> &MasterKey {
         &self.inner.master
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.inner.limiter
     }
 
     fn darkroom(&self) -> &Darkroom {

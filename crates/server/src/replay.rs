@@ -11,6 +11,7 @@ use dialect::transcript::{
 use dialect::{Dialect, Pages};
 use domain::house::House;
 use domain::id::UserId;
+use domain::limit::Limits;
 use domain::password::{Backend, Params, Workspace};
 use domain::secret::SecretBytes;
 use domain::time::Moment;
@@ -56,6 +57,7 @@ pub struct Stage {
 impl Stage {
     /// Sets the stage for a dialect as the head of a transcript asks. Refused: with a sentence.
     pub fn open(dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
+        let limits = if head.limits { Limits::DEFAULT } else { Limits::OFF };
         let begin = head
             .clock
             .as_deref()
@@ -72,7 +74,7 @@ impl Stage {
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),
-            house: House::default(),
+            house: House { limits, ..House::default() },
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;

@@ -196,7 +196,9 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
         "cross_site" => Refusal::CrossSite,
-        "throttled" => Refusal::Throttled(1),
+        "throttled" => {
+            Refusal::Throttled(domain::limit::Throttle { policy: "account", quota: 5, window: 0, seconds: 1 })
+        }
         "overloaded" => Refusal::Overloaded(1),
         _ => return None,
     })

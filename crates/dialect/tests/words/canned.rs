@@ -4,6 +4,7 @@ use domain::command::Command;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
 use domain::id::{SessionId, UserId};
 use domain::input::{Flaw, Input, Rule};
+use domain::limit::Throttle;
 use domain::outcome::{Minted, Outcome, Tokens};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -87,7 +88,9 @@ fn token_refusal(code: &str, words: &[&str]) -> Refusal {
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
         "cross_site" => Refusal::CrossSite,
-        "throttled" => Refusal::Throttled(seconds()),
+        "throttled" => {
+            Refusal::Throttled(Throttle { policy: "account", quota: 5, window: 0, seconds: seconds() })
+        }
         "overloaded" => Refusal::Overloaded(seconds()),
         other => panic!("`{other}` is not a refusal"),
     }
@@ -219,6 +222,7 @@ fn tokens(contract: &Contract) -> Tokens {
         access: minted("ACCESS", contract.access.lifetime_seconds),
         refresh: contract.refresh.as_ref().map(|plan| minted("REFRESH", plan.lifetime_seconds)),
         csrf: Some(Secret::new("CSRF")),
+        device: None,
     }
 }
 

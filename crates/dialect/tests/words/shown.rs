@@ -67,9 +67,8 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::NotYours
         | Refusal::ReauthRequired
         | Refusal::CrossSite => vec![format!("refused {code}")],
-        Refusal::Throttled(seconds) | Refusal::Overloaded(seconds) => {
-            vec![format!("refused {code}: {seconds}s")]
-        }
+        Refusal::Throttled(throttle) => vec![format!("refused {code}: {}s", throttle.seconds)],
+        Refusal::Overloaded(seconds) => vec![format!("refused {code}: {seconds}s")],
     }
 }
 

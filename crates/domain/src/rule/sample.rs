@@ -7,6 +7,7 @@ use crate::contract::{
 };
 use crate::house::{House, RecoveryRules, SessionRules};
 use crate::id::{SessionId, UserId};
+use crate::limit::Limits;
 use crate::role::Roles;
 use crate::session::Session;
 use crate::shape::Shape;
@@ -20,6 +21,7 @@ static HOUSE: House = House {
     roles: Roles(BTreeMap::new()),
     strict: false,
     sessions: SessionRules::DEFAULT,
+    limits: Limits::DEFAULT,
     recovery: RecoveryRules { mail: true, require_verified: false },
 };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);

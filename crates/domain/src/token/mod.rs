@@ -3,6 +3,7 @@
 //! Nothing here reads the time of day. Only the key generators in [`keys`] and ES256 signatures draw chance of their own.
 
 mod claims;
+mod device;
 mod jwk;
 mod jwt;
 pub mod keys;
@@ -13,6 +14,7 @@ mod ticket;
 mod tests;
 
 pub use claims::Claims;
+pub use device::{Blind, Device, DeviceKey};
 pub use jwt::{HeaderPlan, MAX_TOKEN_BYTES, TokenFault};
 pub use keys::{Algorithm, Key, KeyFault, KeySet};
 pub use link::LinkKey;

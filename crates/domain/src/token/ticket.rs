@@ -271,6 +271,7 @@ pub(super) fn fit_for_keys(secret: &SecretBytes) -> Result<&[u8], KeyFault> {
     Ok(bytes)
 }
 
+/// `N` bytes that follow from a root and a label.
 pub(super) fn derive<const N: usize>(root: &hkdf::Prk, label: &[u8]) -> Result<Zeroizing<[u8; N]>, KeyFault> {
     struct Length(usize);
     impl hkdf::KeyType for Length {

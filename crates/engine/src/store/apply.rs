@@ -2,7 +2,7 @@
 
 use super::events::Trail;
 use super::fault::Halt;
-use super::{avatars, outbox, schemes, sessions, users};
+use super::{avatars, failures, outbox, schemes, sessions, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -39,6 +39,7 @@ fn is_one_statement(change: &Change) -> bool {
         Change::AddUser(_)
         | Change::UpgradeHash { .. }
         | Change::SetPassword { .. }
+        | Change::CountFailure { .. }
         | Change::DeleteUser { .. } => false,
         Change::OpenSession { .. }
         | Change::NoteSignIn { .. }
@@ -49,6 +50,7 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::EndSessions { .. }
         | Change::CapSessions { .. }
         | Change::CutTokens { .. }
+        | Change::ClearFailures { .. }
         | Change::EditUser { .. }
         | Change::PutAvatar { .. }
         | Change::DropAvatar { .. }
@@ -106,7 +108,13 @@ impl List {
             Change::SetPassword { user, epoch, hash, at } => {
                 users::set_password(conn, *user, *epoch, hash.as_ref(), *at)?;
                 hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;
+                // Nothing was tried against a password that was just set (SEC-24).
+                failures::clear(conn, *user)?;
             }
+            Change::CountFailure { account, user, at } => {
+                failures::count(conn, account, *user, *at)?;
+            }
+            Change::ClearFailures { user } => failures::clear(conn, *user)?,
             Change::CutTokens { user, at } => users::cut_tokens(conn, *user, *at)?,
             Change::EditUser { user, epoch, edit, at } => users::edit(conn, *user, *epoch, edit, *at)?,
             Change::PutAvatar { name, media_type, bytes, at } => {

@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0007_sessions_seen"),
     migration!("0008_audit"),
     migration!("0009_master_key"),
+    migration!("0010_limits"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

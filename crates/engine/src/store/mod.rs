@@ -7,6 +7,7 @@ mod apply;
 mod avatars;
 mod connection;
 mod events;
+mod failures;
 mod fault;
 mod file;
 mod import;
@@ -25,6 +26,7 @@ mod writer;
 mod tests;
 
 use crate::error::{Fault, OpenError};
+use crate::limit::Stored;
 use crate::trail::{EventQuery, Noted};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::change::{Applied, Change, Conflict};
@@ -35,6 +37,7 @@ use domain::letter::LetterId;
 use domain::seal::MasterKeyId;
 use domain::session::{ListedSession, Session};
 use domain::time::Moment;
+use domain::token::Blind;
 use domain::trail::TrailKey;
 use domain::user::{Account, NewUser};
 use std::future::Future;
@@ -216,6 +219,11 @@ impl Store {
                 username: username.map_or(Ok(false), |key| users::username_is_taken(conn, key, except))?,
             })
         })
+    }
+
+    /// The failed tries in a row of an account, known or not.
+    pub fn failures(&self, account: &Blind) -> Result<Stored, Fault> {
+        self.look(|conn| failures::of(conn, account))
     }
 
     /// Media type and bytes of a picture.

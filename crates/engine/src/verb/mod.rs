@@ -4,6 +4,7 @@
 
 mod account;
 mod bearer;
+mod check;
 mod door;
 mod fresh;
 mod page;
@@ -17,7 +18,6 @@ mod sign_up;
 
 use crate::Engine;
 use crate::error::{Error, Fault};
-use crate::hasher::{HashRefused, Verified};
 use crate::mint::{Place, Span};
 use bearer::Access;
 use domain::caller::Caller;
@@ -25,14 +25,16 @@ use domain::change::{Applied, Change, Conflict};
 use domain::command::{Command, Verb};
 use domain::id::SessionId;
 use domain::outcome::{Outcome, Tokens};
-use domain::refusal::Refusal;
 use domain::rule::Scene;
 use domain::rule::bearer::Named;
 use domain::secret::Secret;
 use domain::session::NewSession;
 use domain::time::Moment;
 use domain::user::{Account, StoredHash};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
+
+use check::Claimed;
+pub(crate) use check::hash_refused;
 
 /// How often a verb looks and judges when the world changed under it.
 const TRIES: usize = 3;
@@ -44,6 +46,8 @@ pub(crate) struct Turn<'a> {
     scene: Scene<'a>,
     /// The access token that the door has read; the verb's first look takes it.
     read: Mutex<Option<Access>>,
+    /// What goes with the next list that is recorded.
+    later: Mutex<Vec<Change>>,
 }
 
 /// Carries out one command, if the door lets it in.
@@ -54,53 +58,10 @@ pub(crate) async fn perform(
 ) -> Result<Outcome, Error> {
     let turn = Turn::new(engine, caller, command.verb());
     turn.admit().await?;
-    match command {
-        Command::SignUp(request) => turn.sign_up(&request).await,
-        Command::SignIn { login, password, exact } => turn.sign_in(&login, &password, exact).await,
-        Command::Refresh { token } => turn.refresh(&token).await,
-        Command::SignOut { refresh, access, needs_access } => {
-            turn.sign_out(refresh.as_ref(), access.as_ref(), needs_access).await
-        }
-        Command::SignOutEverywhere => turn.sign_out_everywhere().await,
-        Command::WhoAmI => turn.who_am_i().await,
-        Command::VerifyToken { token } => turn.verify_token(token.as_ref()).await,
-        Command::UpdateProfile(request) => turn.update_profile(&request).await,
-        Command::SetAvatar { target, avatar, flaws } => {
-            turn.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
-        }
-        Command::Reauthenticate { password } => turn.reauthenticate(&password).await,
-        Command::ListSessions => turn.list_sessions(),
-        Command::EndSession { id } => turn.end_session(&id).await,
-        Command::EndOtherSessions => turn.end_other_sessions().await,
-        Command::ChangePassword { current, new } => turn.change_password(&current, &new).await,
-        Command::DeleteAccount { target, password } => {
-            turn.delete_account(target.as_ref(), password.as_ref()).await
-        }
-        Command::CheckEmail { email } => turn.check_email(email),
-    }
-}
-
-/// Whose password is checked.
-pub(super) enum Claimed<'a> {
-    /// This account's.
-    Account(&'a Account),
-    /// Nobody has the identifier that was typed; holds its canonical form, or what was typed where it has none.
-    Nobody(#[expect(dead_code, reason = "read once tries are counted")] &'a str),
-}
-
-impl Claimed<'_> {
-    fn hash(&self) -> Option<&StoredHash> {
-        match self {
-            Claimed::Account(account) => account.password_hash.as_ref(),
-            Claimed::Nobody(_) => None,
-        }
-    }
-}
-
-/// The verdict on a typed password and the hash it was held against.
-struct Checked {
-    against: Option<StoredHash>,
-    verified: Verified,
+    let result = turn.carry_out(command).await;
+    // What no list of the verb has taken along, so that a try is counted whatever became of it.
+    turn.record(Vec::new()).await?.ok();
+    result
 }
 
 /// Whether the door lets the caller in to a verb.
@@ -120,46 +81,65 @@ impl<'a> Turn<'a> {
             language: &caller.language,
             request: &caller.request,
         };
-        Turn { engine, caller, scene, read: Mutex::new(None) }
+        Turn { engine, caller, scene, read: Mutex::new(None), later: Mutex::default() }
     }
 }
 
 impl Turn<'_> {
+    async fn carry_out(&self, command: Command) -> Result<Outcome, Error> {
+        match command {
+            Command::SignUp(request) => {
+                self.count_sign_up()?;
+                self.sign_up(&request).await.inspect_err(|refused| self.spare_sign_up(refused))
+            }
+            Command::SignIn { login, password, exact } => self.sign_in(&login, &password, exact).await,
+            Command::Refresh { token } => self.refresh(&token).await,
+            Command::SignOut { refresh, access, needs_access } => {
+                self.sign_out(refresh.as_ref(), access.as_ref(), needs_access).await
+            }
+            Command::SignOutEverywhere => self.sign_out_everywhere().await,
+            Command::WhoAmI => self.who_am_i().await,
+            Command::VerifyToken { token } => self.verify_token(token.as_ref()).await,
+            Command::UpdateProfile(request) => self.update_profile(&request).await,
+            Command::SetAvatar { target, avatar, flaws } => {
+                self.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
+            }
+            Command::Reauthenticate { password } => self.reauthenticate(&password).await,
+            Command::ListSessions => self.list_sessions(),
+            Command::EndSession { id } => self.end_session(&id).await,
+            Command::EndOtherSessions => self.end_other_sessions().await,
+            Command::ChangePassword { current, new } => self.change_password(&current, &new).await,
+            Command::DeleteAccount { target, password } => {
+                self.delete_account(target.as_ref(), password.as_ref()).await
+            }
+            Command::CheckEmail { email } => {
+                self.count_request()?;
+                self.check_email(email)
+            }
+        }
+    }
+
     /// Records changes; an empty list is true already.
-    async fn record(&self, changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+    async fn record(&self, mut changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+        let later = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
+        changes.extend(later.iter().cloned());
         if changes.is_empty() {
             return Ok(Ok(Applied::default()));
         }
-        self.engine.store().record(changes).await
+        let recorded = self.engine.store().record(changes).await?;
+        if recorded.is_err() {
+            self.later(later);
+        }
+        Ok(recorded)
+    }
+
+    /// Has changes go with the next list.
+    fn later(&self, changes: impl IntoIterator<Item = Change>) {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
     }
 
     fn find(&self, named: &Named) -> Result<Option<Account>, Fault> {
         self.engine.find_named(named)
-    }
-
-    /// Holds a password against the hash of the account claimed, or against the decoy; not twice against the same one.
-    ///
-    /// The one place where a password is checked, whatever the verb.
-    async fn check(
-        &self,
-        checked: &mut Option<Checked>,
-        claimed: Claimed<'_>,
-        password: &Secret,
-    ) -> Result<Verified, Error> {
-        let stored = claimed.hash();
-        if let Some(known) = checked
-            && known.against.as_ref() == stored
-        {
-            return Ok(known.verified);
-        }
-        let verified = self
-            .engine
-            .hasher()
-            .verify(&self.caller.address, stored, password)
-            .await
-            .map_err(hash_refused)?;
-        *checked = Some(Checked { against: stored.cloned(), verified });
-        Ok(verified)
     }
 
     /// Makes the hash of a new password.
@@ -177,7 +157,8 @@ impl Turn<'_> {
         let access = self.access(account, session.id, session.expires_at)?;
         let span = Span { issued: session.created_at, expires: session.refresh_expires_at };
         let refresh = self.engine.mint().refresh(self.caller, &account.user, place, span);
-        Ok(Tokens { access, refresh, csrf: self.csrf(session.id)? })
+        let csrf = self.csrf(session.id)?;
+        Ok(Tokens { access, refresh, csrf, device: self.device_token(account)? })
     }
 
     fn access(
@@ -193,13 +174,5 @@ impl Turn<'_> {
             self.scene.now,
             self.engine.chance(),
         )
-    }
-}
-
-/// What is answered when the hashing threads do not hash.
-pub(crate) fn hash_refused(refused: HashRefused) -> Error {
-    match refused {
-        HashRefused::Busy { retry_after_seconds } => Refusal::Overloaded(retry_after_seconds).into(),
-        HashRefused::Gone => Fault::Gone("hasher").into(),
     }
 }

@@ -36,6 +36,7 @@ impl Turn<'_> {
     pub(super) async fn refresh(&self, token: &Secret) -> Result<Outcome, Error> {
         let plan = self.caller.contract.refresh.as_ref().ok_or(Refusal::TokenInvalid)?;
         let held = self.hold(plan, token, Some(self.scene.now))?;
+        self.spend_refresh(held.place.session)?;
         for _ in 0..TRIES {
             let (session, account, mut changes) = self.family(&held)?;
             let session = session.within(plan);
@@ -53,7 +54,7 @@ impl Turn<'_> {
             let renewal = judgement.result?;
             let access = self.access(&account, session.id, session.expires_at)?;
             let refresh = self.renewed_refresh(&account, &session, &held, renewal, token);
-            let tokens = Tokens { access, refresh, csrf: self.csrf(session.id)? };
+            let tokens = Tokens { access, refresh, csrf: self.csrf(session.id)?, device: None };
             return Ok(Outcome::Refreshed { user: account.user, tokens });
         }
         Err(Fault::Contended("refresh").into())

@@ -3,6 +3,7 @@
 use super::{Claimed, TRIES, Turn};
 use crate::error::{Error, Fault};
 use domain::command::Login;
+use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::outcome::Outcome;
 use domain::rule::sign_in::{Offer, judge};
@@ -21,8 +22,9 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let mut checked = None;
         for _ in 0..TRIES {
-            let account = self.who(login, exact)?;
-            let claimed = account.as_ref().map_or(Claimed::Nobody(typed(login)), Claimed::Account);
+            let (account, spelt_otherwise) = self.who(login, exact)?;
+            let nobody = Claimed::Nobody { typed: typed(login), spelt_otherwise };
+            let claimed = account.as_ref().map_or(nobody, Claimed::Account);
             let verified = self.check(&mut checked, claimed, password).await?;
             let (session, place) = self.new_session()?;
             let offer = Offer { session: session.clone() };
@@ -46,24 +48,28 @@ impl Turn<'_> {
         Err(Fault::Contended("sign_in").into())
     }
 
-    /// Who is meant. `exact`: only by the stored spelling.
-    fn who(&self, login: &Login, exact: bool) -> Result<Option<Account>, Fault> {
+    /// Who is meant. `exact`: only by the stored spelling; the user who has another one comes second.
+    fn who(&self, login: &Login, exact: bool) -> Result<(Option<Account>, Option<UserId>), Fault> {
         let text = typed(login);
         if text.len() > MAX_LOGIN_BYTES {
-            return Ok(None);
+            return Ok((None, None));
         }
+        let email = match login {
+            Login::Email(_) | Login::Either(_) => self.by_email(text)?,
+            Login::Username(_) => None,
+        };
         let spelt = |stored: Option<&str>| !exact || stored == Some(text.trim());
-        let by_email = || Ok(self.by_email(text)?.filter(|found| spelt(found.user.email.as_deref())));
-        let by_username =
-            || Ok(self.by_username(text)?.filter(|found| spelt(found.user.username.as_deref())));
-        match login {
-            Login::Email(_) => by_email(),
-            Login::Username(_) => by_username(),
-            Login::Either(_) => match by_email()? {
-                Some(account) => Ok(Some(account)),
-                None => by_username(),
-            },
+        if let Some(found) = email.as_ref().filter(|found| spelt(found.user.email.as_deref())) {
+            return Ok((Some(found.clone()), None));
         }
+        let username = match login {
+            Login::Username(_) | Login::Either(_) => self.by_username(text)?,
+            Login::Email(_) => None,
+        };
+        if let Some(found) = username.as_ref().filter(|found| spelt(found.user.username.as_deref())) {
+            return Ok((Some(found.clone()), None));
+        }
+        Ok((None, email.or(username).map(|other| other.user.id)))
     }
 
     fn by_email(&self, text: &str) -> Result<Option<Account>, Fault> {

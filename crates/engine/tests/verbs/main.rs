@@ -6,6 +6,7 @@ mod access;
 mod family;
 mod foreign;
 mod fresh;
+mod limits;
 mod model;
 mod operator;
 mod profile;

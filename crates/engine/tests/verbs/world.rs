@@ -7,6 +7,7 @@ use domain::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
 use domain::house::{House, SessionRules};
+use domain::limit::Limits;
 use domain::outcome::{Outcome, Tokens};
 use domain::password::{Backend, Params};
 use domain::refusal::Refusal;
@@ -43,7 +44,7 @@ fn cheap() -> HashSettings {
     }
 }
 
-fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
+fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place: Place::Memory,
@@ -55,6 +56,7 @@ fn engine(sessions_per_user: u32, hashing: HashSettings) -> Engine {
         chance: Chance::seeded(1),
         house: House {
             sessions: SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT },
+            limits,
             ..House::default()
         },
     })
@@ -68,14 +70,19 @@ impl World {
 
     pub fn with_cap(contract: Contract, sessions_per_user: u32) -> World {
         let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
-        World { engine: engine(sessions_per_user, cheap()), contract, keys }
+        World { engine: engine(sessions_per_user, cheap(), Limits::OFF), contract, keys }
+    }
+
+    /// Where tries are counted. The clock stands still, so no budget fills up by itself.
+    pub fn limited(contract: Contract, limits: Limits) -> World {
+        World { engine: engine(50, cheap(), limits), ..World::new(contract) }
     }
 
     /// One thread that hashes slowly, and room for eight to wait.
     pub fn slow(contract: Contract) -> World {
         let params = Params::new(16 * 1024, 2, 1).unwrap();
         let hashing = HashSettings { params, workers: 1, queue: 8, ..cheap() };
-        World { engine: engine(50, hashing), ..World::new(contract) }
+        World { engine: engine(50, hashing, Limits::OFF), ..World::new(contract) }
     }
 
     pub fn caller(&self, bearer: Option<&str>) -> Caller<'_> {
@@ -84,6 +91,7 @@ impl World {
             keys: &self.keys,
             bearer: bearer.map_or(Bearer::Absent, |token| Bearer::Token(Secret::new(token))),
             page: None,
+            device: None,
             address: "192.0.2.1".into(),
             user_agent: "test".into(),
             language: String::new(),

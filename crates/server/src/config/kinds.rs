@@ -35,6 +35,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A length of time within these bounds, in milliseconds.
     Span(u64, u64),
+    /// True or false.
+    Switch,
 }
 
 /// The value of a setting, checked against its kind.
@@ -44,6 +46,8 @@ pub enum Value {
     Text(String),
     /// A number.
     Number(u64),
+    /// On or off.
+    Switch(bool),
     /// A length of time.
     Span(Duration),
     /// An address.
@@ -81,6 +85,11 @@ impl Kind {
                 Ok(number) => whole(number, least, most),
                 Err(_) => Err(format!("{text:?} is not a whole number from {least} to {most}")),
             },
+            Kind::Switch => text
+                .trim()
+                .parse()
+                .map(Value::Switch)
+                .map_err(|_| format!("{text:?} is neither true nor false")),
             Kind::Choice(words) => choice(text, words),
             Kind::Span(least, most) => span(text, least, most),
         }
@@ -100,6 +109,9 @@ impl Kind {
                     Ok(number) => whole(number, least, most),
                     Err(_) => Err(format!("{} is not from {least} to {most}", number.as_str())),
                 }
+            }
+            Kind::Switch => {
+                value.as_bool().map(Value::Switch).ok_or_else(|| wrong_type(value, "true or false"))
             }
             Kind::Span(..) if value.is_integer() => {
                 Err("give the unit: \"10s\", \"500ms\", \"2m\"".to_owned())
@@ -132,6 +144,7 @@ impl std::fmt::Display for Value {
         match self {
             Value::Text(text) => write!(f, "{text:?}"),
             Value::Number(number) => number.fmt(f),
+            Value::Switch(on) => on.fmt(f),
             Value::Span(span) => write!(f, "{:?}", write_span(*span)),
             Value::Address(address) => write!(f, "\"{address}\""),
             Value::Networks(networks) => {

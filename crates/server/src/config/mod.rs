@@ -9,6 +9,7 @@ pub mod kinds;
 mod mail;
 mod mount;
 pub mod settings;
+mod tries;
 
 pub use cookies::{CookieWords, pages};
 pub use environment::asks_for_update;
@@ -287,14 +288,21 @@ impl Reading<'_> {
     fn number(&self, name: &'static str) -> Result<usize, ConfigFault> {
         match self.value(name)? {
             Value::Number(number) => usize::try_from(*number).map_err(|_| internal(name)),
-            Value::Text(_) | Value::Span(_) | Value::Address(_) | Value::Networks(_) | Value::List(_) => {
-                Err(internal(name))
-            }
+            Value::Text(_)
+            | Value::Switch(_)
+            | Value::Span(_)
+            | Value::Address(_)
+            | Value::Networks(_)
+            | Value::List(_) => Err(internal(name)),
         }
     }
 
     fn small(&self, name: &'static str) -> Result<u32, ConfigFault> {
         u32::try_from(self.number(name)?).map_err(|_| internal(name))
+    }
+
+    fn switch(&self, name: &'static str) -> Result<bool, ConfigFault> {
+        if let Value::Switch(on) = self.value(name)? { Ok(*on) } else { Err(internal(name)) }
     }
 
     fn span(&self, name: &'static str) -> Result<Duration, ConfigFault> {
@@ -339,6 +347,7 @@ fn assemble(
         hashing: hashing(&read, values)?,
         house: House {
             strict: read.text("preset")? == "strict",
+            limits: tries::read(&read)?,
             sessions: session_rules(&read)?,
             ..House::default()
         },

@@ -23,7 +23,7 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 const HOUR: u64 = 3_600_000;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 49] = [
+pub static SETTINGS: [Setting; 67] = [
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting(
@@ -165,6 +165,94 @@ pub static SETTINGS: [Setting; 49] = [
         "Open connections of one client address; 0 = any number. Not counted behind trusted proxies and from this machine.",
     ),
     setting("limits.body_bytes", Kind::Whole(1024, 65_536), "16384", "The largest body of ordinary routes."),
+    setting(
+        "limits.enabled",
+        Kind::Switch,
+        "true",
+        "Whether tries are counted. Off only for load tests: a named weakening.",
+    ),
+    setting(
+        "limits.free_failures",
+        Kind::Whole(1, 1000),
+        "5",
+        "Wrong passwords of one account in a row without a wait; then 1, 2, 4 … seconds.",
+    ),
+    setting("limits.longest_wait", Kind::Span(1000, 24 * HOUR), "900s", "No such wait is longer."),
+    setting(
+        "limits.most_failures",
+        Kind::Whole(1, 4000),
+        "100",
+        "Wrong passwords in a row after which the password is off until it is reset.",
+    ),
+    setting(
+        "limits.off_for_devices",
+        Kind::Switch,
+        "false",
+        "Whether a password that is off is off on known devices, too.",
+    ),
+    setting(
+        "limits.device_failures",
+        Kind::Whole(1, 10_000),
+        "10",
+        "Wrong passwords of a known device in 10 minutes; strangers do not touch this budget.",
+    ),
+    setting(
+        "limits.device_days",
+        Kind::Whole(0, 3650),
+        "90",
+        "Days for which a device stays known after a sign-in; 0 = devices are not remembered.",
+    ),
+    setting(
+        "limits.client_failures",
+        Kind::Whole(1, 1_000_000),
+        "30",
+        "Wrong passwords from one client address in 10 minutes.",
+    ),
+    setting(
+        "limits.client_failures_hour",
+        Kind::Whole(1, 1_000_000),
+        "100",
+        "Wrong passwords from one client address in an hour.",
+    ),
+    setting(
+        "limits.network_factor",
+        Kind::Whole(1, 65_536),
+        "10",
+        "How many times that a /48 of IPv6 may have.",
+    ),
+    setting(
+        "limits.client_requests",
+        Kind::Whole(1, 1_000_000),
+        "60",
+        "Requests a minute from one client address that check a password or ask about accounts.",
+    ),
+    setting("limits.client_burst", Kind::Whole(1, 1_000_000), "30", "How many of them may come at once."),
+    setting(
+        "limits.pairs",
+        Kind::Whole(1, 32),
+        "15",
+        "Different pairs of account and password that may fail from one client address.",
+    ),
+    setting("limits.pairs_window", Kind::Span(60_000, 24 * HOUR), "3h", "Within this time."),
+    setting(
+        "limits.pairs_block",
+        Kind::Span(1000, 720 * HOUR),
+        "24h",
+        "One more, and the client is blocked for so long.",
+    ),
+    setting("limits.sign_ups", Kind::Whole(1, 1_000_000), "10", "Sign-ups an hour from one client address."),
+    setting(
+        "limits.refreshes",
+        Kind::Whole(1, 10_000_000),
+        "30",
+        "Exchanges a minute within one family of refresh tokens.",
+    ),
+    setting(
+        "limits.alarm_percent",
+        Kind::Whole(1, 100),
+        "50",
+        "An event is written when more than this share of the last 5 minutes' sign-ins failed; 100 = never.",
+    ),
     setting("timeouts.header", Kind::Span(100, HOUR), "10s", "For the head of a request."),
     setting("timeouts.body", Kind::Span(100, HOUR), "15s", "For its body."),
     setting("timeouts.handler", Kind::Span(100, HOUR), "10s", "For the answer."),

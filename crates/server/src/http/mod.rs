@@ -8,6 +8,7 @@ mod caught;
 pub mod client;
 mod cors;
 mod crowd;
+mod device;
 mod framing;
 mod guard;
 mod headers;

@@ -1,5 +1,6 @@
 //! The one handler of all dialects: hear a request, perform it, say the answer.
 
+use super::device;
 use bytes::Bytes;
 use dialect::{Ask, Asked, BODY_LIMIT, Dialect, Found, Heard, Place, Route, Switchboard};
 use domain::caller::Caller;
@@ -134,6 +135,11 @@ impl Speaker {
         Asked { method, path, allow, now, issuer: &self.issuer, by_page: false }
     }
 
+    /// Whether clients reach the server by https.
+    fn is_https(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+
     async fn answer(
         &self,
         mount: &Mount,
@@ -184,6 +190,7 @@ impl Speaker {
             keys: &mount.keys,
             bearer: heard.bearer,
             page: heard.page,
+            device: device::token(&parts.headers, self.is_https()),
             address: from.address,
             user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
             language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
@@ -199,7 +206,12 @@ impl Speaker {
             Err(refusal) => Err(Error::Refused(refusal)),
         };
         let response = match performed {
-            Ok(outcome) => mount.dialect.say(route, asked, Ok(&outcome)),
+            Ok(outcome) => {
+                let mut response = mount.dialect.say(route, asked, Ok(&outcome));
+                let in_header = device::wants_header(&parts.headers);
+                device::give(&outcome, in_header, self.is_https(), asked.now, response.headers_mut());
+                response
+            }
             Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
             Err(Error::Fault(fault)) => return say_fault(mount, route, asked, &fault, &caller.request),
         };

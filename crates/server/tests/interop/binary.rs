@@ -52,6 +52,7 @@ impl Home {
             .args(arguments)
             .env("COUNTERSIGN_CONFIG", self.path("countersign.toml"))
             .env("COUNTERSIGN_DATA", self.path("data"))
+            .env("COUNTERSIGN_LIMITS__ENABLED", "false")
             .current_dir(&self.folder);
         command
     }

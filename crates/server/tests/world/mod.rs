@@ -104,7 +104,11 @@ impl World {
     pub async fn new(file: &str, settings: &[(&str, &str)]) -> World {
         let home = Home::new();
         home.write("countersign.toml", file);
-        let mut environment = vec![("COUNTERSIGN_HASHING__MEMORY_KIB".to_owned(), "64".to_owned())];
+        // All tests come from one address, and most of them are not about how often that may ask.
+        let usual = [("HASHING__MEMORY_KIB", "64"), ("LIMITS__ENABLED", "false")];
+        let usual = usual.iter().filter(|(name, _)| settings.iter().all(|(set, _)| set != name));
+        let mut environment: Vec<(String, String)> =
+            usual.map(|(name, value)| (format!("COUNTERSIGN_{name}"), (*value).to_owned())).collect();
         environment.extend(
             settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), (*value).to_owned())),
         );
@@ -124,6 +128,12 @@ impl World {
     /// With one dialect and nothing else.
     pub async fn native() -> World {
         World::new("[[mount]]\ndialect = \"native\"\n", &[]).await
+    }
+
+    /// As `native`, with every limit as it is for everybody.
+    pub async fn limited(settings: &[(&str, &str)]) -> World {
+        let settings = [settings, &[("LIMITS__ENABLED", "true")]].concat();
+        World::new("[[mount]]\ndialect = \"native\"\n", &settings).await
     }
 
     /// Asks the server to stop.

@@ -1,0 +1,249 @@
+//! Is this the password, and may it be tried at all?
+//!
+//! The one place where a password is checked, whatever the verb, the route or the contract (SEC-20). A try is reserved
+//! before it is hashed and settled at once after; what is to be stored of it goes with the next list that is recorded.
+
+use super::Turn;
+use crate::error::{Error, Fault};
+use crate::hasher::{HashRefused, Verified};
+use crate::limit::{Aftermath, Claim, Client, Reserved, Stop};
+use domain::change::Change;
+use domain::event::{Actor, EventKind};
+use domain::id::UserId;
+use domain::input::{Flaw, Rule};
+use domain::limit::Rate;
+use domain::outcome::Minted;
+use domain::refusal::Refusal;
+use domain::secret::Secret;
+use domain::token::{Blind, Device};
+use domain::user::{Account, StoredHash};
+use std::time::Duration;
+
+/// Whose password is checked.
+pub(super) enum Claimed<'a> {
+    /// This account's.
+    Account(&'a Account),
+    /// Nobody's.
+    Nobody {
+        /// The identifier as it was typed.
+        typed: &'a str,
+        /// The user who has it in another spelling than the contract takes; shares the budget.
+        spelt_otherwise: Option<UserId>,
+    },
+}
+
+impl Claimed<'_> {
+    fn hash(&self) -> Option<&StoredHash> {
+        match self {
+            Claimed::Account(account) => account.password_hash.as_ref(),
+            Claimed::Nobody { .. } => None,
+        }
+    }
+
+    fn user(&self) -> Option<UserId> {
+        match self {
+            Claimed::Account(account) => Some(account.user.id),
+            Claimed::Nobody { spelt_otherwise, .. } => *spelt_otherwise,
+        }
+    }
+
+    /// A right password of an account that is switched off looks like a wrong one, to the counters, too (SEC-10).
+    fn may_enter(&self) -> bool {
+        matches!(self, Claimed::Account(account) if account.is_active())
+    }
+}
+
+/// The verdict on a typed password and the hash it was held against.
+pub(super) struct Checked {
+    against: Option<StoredHash>,
+    verified: Verified,
+}
+
+/// What a password is told that is off: as if it were wrong, at once and unhashed.
+const OFF: Verified =
+    Verified { matches: false, outdated: false, spent: Duration::ZERO, remaining_to_floor: Duration::ZERO };
+
+impl Turn<'_> {
+    /// Holds a password against the hash of the account claimed, or against the decoy; not twice against the same one.
+    ///
+    /// Refused: a budget is used up. A password that is off is never right.
+    pub(super) async fn check(
+        &self,
+        checked: &mut Option<Checked>,
+        claimed: Claimed<'_>,
+        password: &Secret,
+    ) -> Result<Verified, Error> {
+        let stored = claimed.hash();
+        if let Some(known) = checked
+            && known.against.as_ref() == stored
+        {
+            return Ok(known.verified);
+        }
+        let verified = match self.reserve(&claimed)? {
+            Some((account, reserved)) => {
+                let verified = self.verify(stored, password, &reserved).await?;
+                self.settle(&claimed, &account, password, verified, &reserved);
+                verified
+            }
+            None => OFF,
+        };
+        *checked = Some(Checked { against: stored.cloned(), verified });
+        Ok(verified)
+    }
+
+    async fn verify(
+        &self,
+        stored: Option<&StoredHash>,
+        password: &Secret,
+        reserved: &Reserved,
+    ) -> Result<Verified, Error> {
+        let verified = self.engine.hasher().verify(&self.caller.address, stored, password).await;
+        verified.map_err(|refused| {
+            self.engine.limiter().release(reserved);
+            hash_refused(refused)
+        })
+    }
+
+    /// Takes the try from its budgets. None: the password is off.
+    fn reserve(&self, claimed: &Claimed<'_>) -> Result<Option<(Blind, Reserved)>, Error> {
+        let limiter = self.engine.limiter();
+        let account = match (claimed, claimed.user()) {
+            (_, Some(user)) => limiter.user(user),
+            (Claimed::Nobody { typed, .. }, None) => limiter.nobody(typed),
+            (Claimed::Account(account), None) => limiter.user(account.user.id),
+        };
+        if !limiter.is_on() {
+            return Ok(Some((account, Reserved::Free)));
+        }
+        let device = match claimed {
+            Claimed::Account(account) => self.known_device(account),
+            Claimed::Nobody { .. } => None,
+        };
+        let claim = Claim {
+            account,
+            device: device.map(|device| limiter.device_name(&device)),
+            client: self.client(),
+            stored: self.engine.store().failures(&account)?,
+            now: self.scene.now,
+        };
+        match limiter.reserve(&claim, self.engine.clock().steady_micros()) {
+            Ok(reserved) => Ok(Some((account, reserved))),
+            Err(Stop::Wait(throttle)) => Err(Refusal::Throttled(throttle).into()),
+            Err(Stop::Off) => Ok(None),
+        }
+    }
+
+    fn settle(
+        &self,
+        claimed: &Claimed<'_>,
+        account: &Blind,
+        password: &Secret,
+        verified: Verified,
+        reserved: &Reserved,
+    ) {
+        let (limiter, now) = (self.engine.limiter(), self.engine.clock().steady_micros());
+        let user = claimed.user();
+        if verified.matches && claimed.may_enter() {
+            if let (true, Some(user)) = (limiter.settle_right(reserved, now), user) {
+                self.later([Change::ClearFailures { user }]);
+            }
+            return;
+        }
+        let pair = [account.0.as_slice(), password.expose().as_bytes()].concat();
+        let after = limiter.settle_wrong(reserved, &pair, now);
+        self.later(self.aftermath(after, user));
+    }
+
+    fn aftermath(&self, after: Aftermath, user: Option<UserId>) -> Vec<Change> {
+        let Aftermath { count, throttled, off, blocked, alarm } = after;
+        let count = count.map(|account| Change::CountFailure { account, user, at: self.scene.now });
+        let mut changes: Vec<Change> = count.into_iter().collect();
+        let events = [
+            (throttled, EventKind::PasswordThrottled, user),
+            (off, EventKind::PasswordOff, user),
+            (blocked, EventKind::ClientBlocked, None),
+            (alarm, EventKind::SignInAlarm, None),
+        ];
+        for (_, kind, user) in events.into_iter().filter(|(happened, ..)| *happened) {
+            tracing::warn!(event = kind.name(), address = self.scene.address, "limits");
+            changes.push(self.scene.event(kind, user, None).by(Actor::System).noted());
+        }
+        changes
+    }
+
+    /// The device of the caller, if the account knows it.
+    fn known_device(&self, account: &Account) -> Option<Device> {
+        let token = self.caller.device.as_ref()?;
+        self.engine.limiter().device(token.expose(), account.user.id, account.epoch, self.scene.now)
+    }
+
+    /// The token that makes the caller a known device of the account; a device that is known already keeps its number.
+    pub(super) fn device_token(&self, account: &Account) -> Result<Option<Minted>, Fault> {
+        if !self.engine.limiter().is_on() {
+            return Ok(None);
+        }
+        let number = match self.known_device(account) {
+            Some(device) => device.number,
+            None => u64::from_le_bytes(self.engine.chance().bytes()?),
+        };
+        let now = self.scene.now;
+        let device = Device { user: account.user.id.0, epoch: account.epoch, issued: now.seconds(), number };
+        Ok(self.engine.limiter().device_token(&device).map(|(token, expires_at)| Minted {
+            token: Secret::new(token),
+            issued_at: now,
+            expires_at,
+        }))
+    }
+
+    fn client(&self) -> Option<Client> {
+        self.engine.limiter().client(&self.caller.address)
+    }
+
+    /// Counts a request that asks about accounts without a password. Refused: the client asks too often.
+    pub(super) fn count_request(&self) -> Result<(), Error> {
+        let Some(client) = self.client() else { return Ok(()) };
+        let now = self.engine.clock().steady_micros();
+        Ok(self.engine.limiter().admit(&client, now).map_err(Refusal::Throttled)?)
+    }
+
+    /// Counts a sign-up of the client (SEC-27). Refused: too many.
+    pub(super) fn count_sign_up(&self) -> Result<(), Error> {
+        let Some(client) = self.client() else { return Ok(()) };
+        let now = self.engine.clock().steady_micros();
+        Ok(self.engine.limiter().admit_sign_up(&client, now).map_err(Refusal::Throttled)?)
+    }
+
+    /// A sign-up that was refused for its own inputs alone has told nothing about others and costs nothing.
+    pub(super) fn spare_sign_up(&self, refused: &Error) {
+        let own = |flaws: &[Flaw]| flaws.iter().all(|flaw| flaw.rule != Rule::Taken);
+        if let (Error::Refused(Refusal::InvalidInput(flaws)), Some(client)) = (refused, self.client())
+            && own(flaws)
+        {
+            self.engine.limiter().spare_sign_up(&client);
+        }
+    }
+
+    /// Takes one from each of two budgets that belong to `name`: one try and its window, short and long.
+    ///
+    /// `kind` keeps budgets of different things apart and is the name of the policy. Refused: one of them is used up.
+    /// Verbs that must not tell (a letter to an address) answer as if nothing had happened.
+    #[expect(dead_code, reason = "for verbs with a budget of their own")]
+    pub(super) fn spend(&self, kind: &'static str, name: &[u8], rates: [Rate; 2]) -> Result<(), Refusal> {
+        let now = self.engine.clock().steady_micros();
+        self.engine.limiter().spend(kind, name, rates, now).map_err(Refusal::Throttled)
+    }
+
+    /// Counts an exchange against its family of refresh tokens.
+    pub(super) fn spend_refresh(&self, family: domain::id::SessionId) -> Result<(), Refusal> {
+        let now = self.engine.clock().steady_micros();
+        self.engine.limiter().spend_refresh(family.0, now).map_err(Refusal::Throttled)
+    }
+}
+
+/// What is answered when the hashing threads do not hash.
+pub(crate) fn hash_refused(refused: HashRefused) -> Error {
+    match refused {
+        HashRefused::Busy { retry_after_seconds } => Refusal::Overloaded(retry_after_seconds).into(),
+        HashRefused::Gone => Fault::Gone("hasher").into(),
+    }
+}
