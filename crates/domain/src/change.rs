@@ -197,6 +197,20 @@ pub enum Change {
         /// Which.
         letter: LetterId,
     },
+    /// Deletes sessions that ended before a moment and whose tokens have all ended by now; at most 500.
+    ForgetSessions {
+        /// The line.
+        before: Moment,
+        /// When.
+        now: Moment,
+    },
+    /// Deletes the oldest events that are older than a moment, at most 5000, and notes up to where.
+    PruneTrail {
+        /// The line.
+        before: Moment,
+        /// When.
+        at: Moment,
+    },
     /// Writes an event.
     Note(Box<Event>),
 }
@@ -221,4 +235,6 @@ pub struct Applied {
     pub user: Option<UserId>,
     /// How many sessions were ended.
     pub sessions_ended: u64,
+    /// How many rows were deleted because they were old.
+    pub removed: u64,
 }

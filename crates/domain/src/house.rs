@@ -3,6 +3,7 @@
 //! The operator's settings as the rules see them. What one contract demands stands in [`crate::contract::Contract`].
 
 use crate::limit::Limits;
+use crate::retention::Retention;
 use crate::role::Roles;
 
 /// The rules of the house.
@@ -18,6 +19,8 @@ pub struct House {
     pub recovery: RecoveryRules,
     /// How often things may be tried.
     pub limits: Limits,
+    /// How long what is over is kept.
+    pub retention: Retention,
 }
 
 /// What holds for the sessions of every contract.

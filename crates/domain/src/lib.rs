@@ -21,6 +21,7 @@ pub mod password;
 pub mod permit;
 pub mod policy;
 pub mod refusal;
+pub mod retention;
 pub mod role;
 pub mod rule;
 pub mod seal;

@@ -22,7 +22,7 @@ pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
 pub use store::{Place, is_bound as is_bound_to_master_key};
-pub use trail::{EventQuery, MAX_EVENTS, Noted};
+pub use trail::{Closed, Ending, EventQuery, MAX_EVENTS, Noted, Tidied, TrailFlaw, TrailReport};
 
 use domain::caller::Caller;
 use domain::change::Change;
@@ -105,6 +105,7 @@ impl Engine {
         let links = LinkKey::new(&settings.ticket_secret).map_err(told)?;
         let devices = DeviceKey::new(&settings.ticket_secret).map_err(told)?;
         let trail = TrailKey::new(&settings.trail_secret)
+            .map(Arc::new)
             .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
         let master =
             MasterKey::new(&settings.master_key).map_err(|fault| OpenError::Refused(fault.to_string()))?;

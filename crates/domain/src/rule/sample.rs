@@ -8,6 +8,7 @@ use crate::contract::{
 use crate::house::{House, RecoveryRules, SessionRules};
 use crate::id::{SessionId, UserId};
 use crate::limit::Limits;
+use crate::retention::Retention;
 use crate::role::Roles;
 use crate::session::Session;
 use crate::shape::Shape;
@@ -22,6 +23,7 @@ static HOUSE: House = House {
     strict: false,
     sessions: SessionRules::DEFAULT,
     limits: Limits::DEFAULT,
+    retention: Retention::DEFAULT,
     recovery: RecoveryRules { mail: true, require_verified: false },
 };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);

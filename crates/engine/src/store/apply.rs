@@ -2,7 +2,7 @@
 
 use super::events::Trail;
 use super::fault::Halt;
-use super::{avatars, failures, outbox, schemes, sessions, users};
+use super::{avatars, failures, outbox, schemes, sessions, trail, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -37,6 +37,7 @@ pub(super) fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
 fn is_one_statement(change: &Change) -> bool {
     match change {
         Change::AddUser(_)
+        | Change::PruneTrail { .. }
         | Change::UpgradeHash { .. }
         | Change::SetPassword { .. }
         | Change::CountFailure { .. }
@@ -54,6 +55,7 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::EditUser { .. }
         | Change::PutAvatar { .. }
         | Change::DropAvatar { .. }
+        | Change::ForgetSessions { .. }
         | Change::Post(_)
         | Change::ClaimLetter { .. }
         | Change::PostponeLetter { .. }
@@ -68,6 +70,7 @@ struct List {
     added: Option<UserId>,
     opened: Option<SessionId>,
     sessions_ended: u64,
+    removed: u64,
 }
 
 fn write_all(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Result<Applied, Halt> {
@@ -75,11 +78,11 @@ fn write_all(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Re
     for change in changes {
         list.write(conn, trail, change)?;
     }
-    Ok(Applied { user: list.added, sessions_ended: list.sessions_ended })
+    Ok(Applied { user: list.added, sessions_ended: list.sessions_ended, removed: list.removed })
 }
 
 impl List {
-    fn write(&mut self, conn: &Connection, trail: &mut Trail<'_>, change: &Change) -> Result<(), Halt> {
+    fn write(&mut self, conn: &Connection, log: &mut Trail<'_>, change: &Change) -> Result<(), Halt> {
         match change {
             Change::AddUser(user) => {
                 self.added = Some(users::add(conn, user)?);
@@ -126,7 +129,11 @@ impl List {
             Change::ClaimLetter { letter, due_at, until } => outbox::claim(conn, *letter, *due_at, *until)?,
             Change::PostponeLetter { letter, due_at } => outbox::postpone(conn, *letter, *due_at)?,
             Change::DropLetter { letter } => outbox::remove(conn, *letter)?,
-            Change::Note(event) => trail.add(conn, event, event.user.or(self.added))?,
+            Change::ForgetSessions { before, now } => {
+                self.removed += trail::forget_sessions(conn, *before, *now)?;
+            }
+            Change::PruneTrail { before, at } => self.removed += trail::prune(conn, log, *before, *at)?,
+            Change::Note(event) => log.add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;
             }

@@ -27,7 +27,7 @@ mod tests;
 
 use crate::error::{Fault, OpenError};
 use crate::limit::Stored;
-use crate::trail::{EventQuery, Noted};
+use crate::trail::{EventQuery, Noted, Row};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
@@ -38,7 +38,7 @@ use domain::seal::MasterKeyId;
 use domain::session::{ListedSession, Session};
 use domain::time::Moment;
 use domain::token::Blind;
-use domain::trail::TrailKey;
+use domain::trail::{Seal, TrailKey};
 use domain::user::{Account, NewUser};
 use std::future::Future;
 use std::path::PathBuf;
@@ -92,6 +92,7 @@ pub struct Store {
     queue: Option<Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     stopped: Arc<Stopped>,
+    trail: Arc<TrailKey>,
     posted: Arc<Notify>,
     // After the connections: see `Recent`.
     recent: recent::Recent,
@@ -104,7 +105,7 @@ impl Store {
     /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
     /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40); secrets that are
     /// sealed under another master key (REL-33).
-    pub fn open_with(place: &Place, trail: TrailKey, master: MasterKeyId) -> Result<Store, OpenError> {
+    pub fn open_with(place: &Place, trail: Arc<TrailKey>, master: MasterKeyId) -> Result<Store, OpenError> {
         connection::check_version()?;
         let home = file::Home::make(place)?;
         let lock = home.lock()?;
@@ -118,7 +119,7 @@ impl Store {
         let recent = recent::Recent::open(home.path())?;
         let stopped = Arc::new(Stopped::new());
         let (queue, waiting) = bounded(writer::QUEUE);
-        let writer = Writer::new(home.path().to_owned(), conn, trail, Arc::clone(&stopped));
+        let writer = Writer::new(home.path().to_owned(), conn, Arc::clone(&trail), Arc::clone(&stopped));
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.work(&waiting))
@@ -128,6 +129,7 @@ impl Store {
             queue: Some(queue),
             writer: Some(writer),
             stopped,
+            trail,
             posted: Arc::new(Notify::new()),
             recent,
             _home: home,
@@ -275,6 +277,21 @@ impl Store {
     /// Events that a query asks for, at most `limit`.
     pub fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
         self.look(|conn| trail::page(conn, query, limit))
+    }
+
+    /// The newest sessions of a user, ended or not.
+    pub fn newest_sessions(&self, user: UserId, limit: u32) -> Result<Vec<Row>, Fault> {
+        self.look(|conn| trail::newest_sessions(conn, user, limit))
+    }
+
+    /// The number of the last event (0 = there is none), and what the sealed head says.
+    pub fn trail_end(&self) -> Result<(i64, Option<(i64, Seal)>), Fault> {
+        self.look(|conn| trail::end(conn))
+    }
+
+    /// The key of the trail.
+    pub fn trail_key(&self) -> &TrailKey {
+        &self.trail
     }
 
     /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,

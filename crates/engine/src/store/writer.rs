@@ -50,12 +50,12 @@ pub(super) type Stopped = OnceLock<String>;
 pub(super) struct Writer {
     path: PathBuf,
     conn: Connection,
-    trail: TrailKey,
+    trail: Arc<TrailKey>,
     stopped: Arc<Stopped>,
 }
 
 impl Writer {
-    pub fn new(path: PathBuf, conn: Connection, trail: TrailKey, stopped: Arc<Stopped>) -> Writer {
+    pub fn new(path: PathBuf, conn: Connection, trail: Arc<TrailKey>, stopped: Arc<Stopped>) -> Writer {
         Writer { path, conn, trail, stopped }
     }
 

@@ -19,12 +19,13 @@ use domain::token::Digest;
 use domain::trail::TrailKey;
 use domain::user::{Account, NewUser, Status, StoredHash};
 use serde_json::Map;
+use std::sync::Arc;
 use uuid::Uuid;
 
 impl Store {
     /// With a key that is as good as any.
     pub(super) fn open(place: &Place) -> Result<Store, OpenError> {
-        Store::open_with(place, trail_key(7), MasterKeyId([1; 16]))
+        Store::open_with(place, Arc::new(trail_key(7)), MasterKeyId([1; 16]))
     }
 }
 

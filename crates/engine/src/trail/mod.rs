@@ -1,8 +1,18 @@
 //! What has happened, and is what is written about it still as it was written?
 
+mod check;
+mod ended;
+#[cfg(test)]
+mod tests;
+
+pub use check::{TrailFlaw, TrailReport};
+pub(crate) use ended::Row;
+pub use ended::{Closed, Ending};
+
 use crate::Engine;
 use crate::error::Fault;
 use crate::operator::OperatorError;
+use domain::change::Change;
 use domain::event::{Event, EventKind};
 use domain::id::UserId;
 use domain::time::Moment;
@@ -47,5 +57,34 @@ impl Engine {
             Ok(_) => Ok(()),
             Err(_) => Err(OperatorError::Refused("the event was not noted, try again".to_owned())),
         }
+    }
+}
+
+/// What a round of tidying took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Sessions that ended long ago.
+    pub sessions: u64,
+    /// Events that are older than they are to be kept.
+    pub events: u64,
+}
+
+impl Engine {
+    /// Takes away what is older than the house keeps it: at most 500 sessions and 5000 events, so that nobody waits.
+    pub async fn tidy_up(&self) -> Result<Tidied, Fault> {
+        let now = self.clock().now();
+        let keep = self.house().retention;
+        let mut tidied = Tidied::default();
+        let before = now.plus_seconds(-keep.sessions_seconds);
+        if let Ok(applied) = self.store().record(vec![Change::ForgetSessions { before, now }]).await? {
+            tidied.sessions = applied.removed;
+        }
+        if let Some(seconds) = keep.events_seconds {
+            let before = now.plus_seconds(-seconds);
+            if let Ok(applied) = self.store().record(vec![Change::PruneTrail { before, at: now }]).await? {
+                tidied.events = applied.removed;
+            }
+        }
+        Ok(tidied)
     }
 }
