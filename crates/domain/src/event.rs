@@ -94,8 +94,6 @@ kinds! {
     Weakened = "weakened",
     /// A key got a successor.
     KeyRotated = "key_rotated",
-    /// A key was declared invalid at once.
-    KeyRevoked = "key_revoked",
     /// From here on the trail is chained; what is older is not.
     TrailBegun = "trail_begun",
     /// The end of the trail was not as the last writer left it, or its key is another one.
@@ -168,6 +166,8 @@ pub enum Detail {
     Fields(Vec<&'static str>),
     /// Which key, by its public name.
     Key(String),
+    /// With which algorithm; left out when empty.
+    Algorithm(&'static str),
     /// Which weakenings, by name.
     Weaker(Vec<&'static str>),
     /// Which version of this program.
@@ -192,6 +192,7 @@ impl Detail {
             Detail::Setting(name) => ("setting", Value::from(*name)),
             Detail::Fields(names) => ("fields", list(names)),
             Detail::Key(name) => ("key", Value::from(cut(name))),
+            Detail::Algorithm(name) => ("algorithm", Value::from(*name)),
             Detail::Weaker(names) => ("weaker", list(names)),
             Detail::Version(version) => ("version", Value::from(*version)),
             Detail::Through(row) => ("through", Value::from(*row)),
@@ -292,7 +293,7 @@ impl Event {
         if self.details.is_empty() {
             return String::new();
         }
-        let entries = self.details.iter().map(Detail::entry);
+        let entries = self.details.iter().map(Detail::entry).filter(|(_, value)| *value != "");
         let object: Map<String, Value> = entries.map(|(key, value)| (key.to_owned(), value)).collect();
         Value::Object(object).to_string()
     }

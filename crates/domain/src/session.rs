@@ -49,6 +49,23 @@ impl EndReason {
         }
     }
 
+    /// What happened, for "it ended because …".
+    pub const fn cause(self) -> &'static str {
+        match self {
+            EndReason::SignOut => "the user signed out",
+            EndReason::SignOutEverywhere => "the user signed out everywhere",
+            EndReason::PasswordChange => "the password was changed",
+            EndReason::RefreshReuse => {
+                "a refresh token that had been exchanged already came back, which happens when somebody has copied it"
+            }
+            EndReason::AccountClosed => "the account was switched off or deleted",
+            EndReason::TooMany => {
+                "the user signed in more often than sessions are allowed, and the oldest goes"
+            }
+            EndReason::Operator => "somebody who runs this server ended it",
+        }
+    }
+
     /// Reads a word of the store.
     pub fn parse(name: &str) -> Option<EndReason> {
         EndReason::ALL.into_iter().find(|reason| reason.name() == name)

@@ -7,6 +7,7 @@ mod app;
 pub mod cli;
 pub mod config;
 pub mod http;
+mod janitor;
 pub mod keys;
 mod language;
 mod lock;

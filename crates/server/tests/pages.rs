@@ -91,7 +91,7 @@ fn the_page_of_settings_is_current() {
          The environment wins over the file and the command line over both. The variable of a setting is in the last column.\n\n\
          | setting | default | meaning | environment |\n|---|---|---|---|\n",
     );
-    for setting in &SETTINGS {
+    for setting in SETTINGS {
         let default =
             if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         let variable = setting.name.to_uppercase().replace('.', "__");

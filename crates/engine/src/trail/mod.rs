@@ -51,6 +51,13 @@ impl Engine {
         self.store().events(query, limit.clamp(1, MAX_EVENTS))
     }
 
+    /// The last event and its seal; none while there is no sealed event.
+    pub fn trail_head(&self) -> Result<Option<(i64, Seal)>, Fault> {
+        let query = EventQuery { newest_first: true, ..EventQuery::default() };
+        let last = self.events(&query, 1)?;
+        Ok(last.first().and_then(|noted| Some((noted.entry.id, noted.seal?))))
+    }
+
     /// Writes an event that no request brought about. Answers once it is durable.
     pub async fn note(&self, event: Event) -> Result<(), OperatorError> {
         match self.store().record(vec![event.noted()]).await? {

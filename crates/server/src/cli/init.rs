@@ -61,7 +61,7 @@ fn template(data: Option<&Path>, mounts: &[String]) -> String {
          # `countersign config` prints what is in force, and from where.\n",
     );
     let mut section = "";
-    for setting in &SETTINGS {
+    for setting in SETTINGS {
         let (own, name) = setting.name.split_once('.').unwrap_or(("", setting.name));
         if own != section {
             section = own;

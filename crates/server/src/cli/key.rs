@@ -1,11 +1,13 @@
 //! Which keys are there, and how does a new one take over?
 
-use super::terminal::{Ended, line, out};
+use super::terminal::{self, Ended, line, out};
+use super::user;
 use crate::config::{Config, MountConfig};
 use crate::keys::{Keys, Listed, TICKETS};
 use crate::mounts::{self, Loaded};
 use clap::Subcommand;
 use domain::contract::Weakening;
+use domain::event::{Actor, Detail, Event, EventKind};
 use domain::time::Moment;
 use engine::{Chance, Clock};
 use serde_json::json;
@@ -40,8 +42,21 @@ pub fn run(command: &KeyCommand, config: &Config) -> Result<(), Ended> {
     }
 }
 
+/// Notes that a key got a successor. Before the first start there is no trail, and nothing to tell.
+fn note(config: &Config, name: &str, algorithm: &'static str) -> Result<(), Ended> {
+    if !config.database().exists() {
+        return Ok(());
+    }
+    let event = Event::inside(EventKind::KeyRotated, Clock::System.now(), Actor::Operator, "key rotate")
+        .with(Detail::Key(name.to_owned()))
+        .with(Detail::Algorithm(algorithm));
+    let engine = user::open(config)?;
+    terminal::block_on(engine.note(event))?.map_err(Ended::failed)
+}
+
 fn rotate_tickets(config: &Config) -> Result<(), Ended> {
     Keys::of(config).new_tickets(&Chance::System, Clock::System.now()).map_err(Ended::failed)?;
+    note(config, TICKETS, "")?;
     line("There is a new ticket secret. Start the server again; everybody has to sign in again.");
     Ok(())
 }
@@ -59,6 +74,7 @@ fn rotate(config: &Config, name: &str) -> Result<(), Ended> {
     let keys = Keys::of(config);
     let contract = contract_of(one);
     let from = keys.rotate(&contract, &one.settings, &Chance::System, now).map_err(Ended::failed)?;
+    note(config, name, contract.access.algorithm.name())?;
     if from > now {
         line(&format!("{name}: a new key is published and signs from {}.", from.rfc3339(0)));
     } else {

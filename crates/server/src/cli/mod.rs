@@ -1,5 +1,6 @@
 //! What can be typed after `countersign`?
 
+mod audit;
 mod configuration;
 pub mod dialect;
 mod doctor;
@@ -11,6 +12,7 @@ mod terminal;
 mod transfer;
 mod user;
 mod version;
+mod why;
 
 use crate::config::{Config, Sources};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -25,6 +27,7 @@ Examples:
   countersign user add ana@example.com                 add a user, the password is asked for
   countersign user import users.jsonl --dry-run        check a file of users and their hashes
   countersign dialect show native                      see what a contract says
+  countersign audit why ana@example.com                say why she was signed out
   countersign doctor --security                        see what is weaker than it could be, and what that costs
 
 Every setting can be given in a file (--config), in the environment (COUNTERSIGN_<SECTION>__<KEY>) and some on the
@@ -78,6 +81,9 @@ enum Command {
     /// Send a test letter, list the letters that wait
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    /// Show, export and check the audit trail, and say why somebody was signed out
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Look for what is wrong or weaker than it could be
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
@@ -131,6 +137,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Command::Dialect(command) => run_dialect(command, &load(&sources)?),
         Command::Key(command) => key::run(&command, &load(&sources)?),
         Command::Mail(command) => mail::run(&command, &load(&sources)?),
+        Command::Audit(command) => audit::run(&command, &load(&sources)?),
         Command::Doctor(args) => doctor::run(&args, &load(&sources)?),
     }
 }

@@ -3,6 +3,7 @@
 use super::terminal::{Ended, block_on, err, line, out};
 use crate::config::Config;
 use clap::Args;
+use domain::event::{Actor, Event, EventKind};
 use domain::id::UserId;
 use domain::password::Stored;
 use engine::{Engine, ImportFault, ImportReport, RecordFault};
@@ -277,6 +278,11 @@ fn tell(args: &ImportArgs, report: &ImportReport, look: &Look) {
 
 /// Exports all users.
 pub fn export(args: &ExportArgs, engine: &Engine) -> Result<(), Ended> {
+    // Before the first byte leaves: what was not noted is not given away.
+    if args.with_hashes {
+        let event = Event::inside(EventKind::Exported, engine.clock().now(), Actor::Operator, "user export");
+        block_on(engine.note(event))?.map_err(Ended::failed)?;
+    }
     let Some(path) = &args.output else {
         let written = write_users(engine, args.with_hashes, &mut std::io::stdout().lock());
         return match written {

@@ -18,6 +18,7 @@ pub use mount::MountConfig;
 
 use domain::house::{House, SessionRules};
 use domain::password::{Backend, Params};
+use domain::retention::Retention;
 use domain::secret::Secret;
 use engine::HashSettings;
 use ipnet::IpNet;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 /// The file that is read when none is named and it is there.
 pub const DEFAULT_FILE: &str = "countersign.toml";
+const DAY_SECONDS: i64 = 86_400;
 
 /// Where a value comes from. Later ones win.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,7 +183,7 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigFault>> {
         let mut faults = Vec::new();
         let mut values = Values::new();
-        for setting in &SETTINGS {
+        for setting in SETTINGS {
             match setting.kind.read_text(setting.default) {
                 Ok(value) => drop(values.insert(setting.name, (value, Origin::Default))),
                 Err(message) => {
@@ -349,6 +351,7 @@ fn assemble(
             strict: read.text("preset")? == "strict",
             limits: tries::read(&read)?,
             sessions: session_rules(&read)?,
+            retention: retention(&read, values)?,
             ..House::default()
         },
         limits,
@@ -369,6 +372,19 @@ fn session_rules(read: &Reading<'_>) -> Result<SessionRules, ConfigFault> {
     Ok(SessionRules {
         per_user: read.small("sessions.per_user")?,
         fresh_seconds: seconds(read.span("sessions.fresh")?),
+    })
+}
+
+fn retention(read: &Reading<'_>, values: &Values) -> Result<Retention, ConfigFault> {
+    let events = seconds(read.span("retention.events")?);
+    if events > 0 && events < DAY_SECONDS {
+        let place = values.get("retention.events").map_or(Origin::Default, |(_, origin)| origin.clone());
+        let message = "retention.events: give 0s for ever, or at least 24h".to_owned();
+        return Err(ConfigFault { place: place.to_string(), message });
+    }
+    Ok(Retention {
+        sessions_seconds: seconds(read.span("retention.sessions")?),
+        events_seconds: Some(events).filter(|_| events > 0),
     })
 }
 

@@ -21,9 +21,11 @@ const fn setting(name: &'static str, kind: Kind, default: &'static str, about: &
 
 /// An hour, in milliseconds.
 const HOUR: u64 = 3_600_000;
+/// A day, in milliseconds.
+const DAY: u64 = 24 * HOUR;
 
 /// Every setting, in the order of the documentation.
-pub static SETTINGS: [Setting; 67] = [
+pub static SETTINGS: &[Setting] = &[
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting(
@@ -157,6 +159,18 @@ pub static SETTINGS: [Setting; 67] = [
     setting("pages.confirm_url", Kind::Link, "", "The same for confirming a new address."),
     setting("pages.undo_url", Kind::Link, "", "The same for taking a change of address back."),
     setting("pages.invitation_url", Kind::Link, "", "The same for invitations."),
+    setting(
+        "retention.sessions",
+        Kind::Span(DAY, 3650 * DAY),
+        "2160h",
+        "How long a session is remembered after its end, so that `countersign audit why` can tell (2160h = 90 days).",
+    ),
+    setting(
+        "retention.events",
+        Kind::Span(0, 36_500 * DAY),
+        "0s",
+        "How long events are kept in the audit trail; 0s = for ever, otherwise at least 24h.",
+    ),
     setting("limits.max_connections", Kind::Whole(1, 1_000_000), "10000", "Open connections in all."),
     setting(
         "limits.per_client",

@@ -54,6 +54,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let keys = tokio::spawn(follow_keys(app.clone()));
     let (quit, quitting) = watch::channel(false);
     let letters = tokio::spawn(crate::mail::work(app.clone(), quitting));
+    let tidying = tokio::spawn(crate::janitor::tidy(app.clone()));
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
         let Some(seat) = crowd.seat(peer.ip()) else { return };
         let (app, builder, stopping) = (app.clone(), Arc::clone(&builder), stopping.clone());
@@ -80,6 +81,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     }
     app.drain();
     keys.abort();
+    tidying.abort();
     tracing::info!(connections = crowd.count(), "stopping");
     // Connections that the system has taken in already are answered, too.
     while let Some(Ok(accepted)) = waiting(&listener).await {
