@@ -118,21 +118,32 @@ pub fn equip(
     if faults.is_empty() { Ok(mounts) } else { Err(faults) }
 }
 
+/// Every weakening of a mount: what its contract demands, and what its settings add (SEC-113).
+pub fn weakenings(config: &Config, one: &Loaded) -> Vec<Weakening> {
+    let mut all = one.dialect.contract.weakenings.clone();
+    let cookies = one.settings.cookies.rules(one.dialect.cookies, &config.base_url());
+    let added = [
+        (Weakening::ShortSecret, one.settings.allow_short_secret),
+        (Weakening::InsecureCookies, matches!(cookies, Ok(Some(rules)) if !rules.secure)),
+    ];
+    for (weakening, in_force) in added {
+        if in_force && !all.contains(&weakening) {
+            all.push(weakening);
+        }
+    }
+    all
+}
+
 fn mount(config: &Config, keys: &Keys, one: &Loaded, chance: &Chance, now: Moment) -> Result<Mount, String> {
     let settings = &one.settings;
     let mut contract = one.dialect.contract.clone();
     contract.accept_until = settings.accept_until;
-    if settings.allow_short_secret && !contract.weakenings.contains(&Weakening::ShortSecret) {
-        contract.weakenings.push(Weakening::ShortSecret);
-    }
+    contract.weakenings = weakenings(config, one);
     let set = keys.of_mount(&contract, settings, chance, now).map_err(|fault| fault.to_string())?;
     contract.issuer = config.base_url();
     let told =
         |fault: String| format!("{}: {}: {fault}", settings.place(config.file.as_deref()), settings.dialect);
     let rules = settings.cookies.rules(one.dialect.cookies, &contract.issuer).map_err(told)?;
-    if rules.as_ref().is_some_and(|rules| !rules.secure) {
-        contract.weakenings.push(Weakening::InsecureCookies);
-    }
     let dialect =
         Dialect::clone(&one.dialect).mounted(pages(config, settings), rules.as_ref()).map_err(told)?;
     if settings.allow_credentials && !dialect.uses_cookies() {

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use countersign_server::config::HouseWeakening;
 use countersign_server::config::settings::{MOUNT_WORDS, SETTINGS};
+use countersign_server::mounts::{BUILT_IN, load_dialect};
 use dialect::default_status;
+use domain::contract::Weakening;
+use domain::event::EventKind;
 use domain::refusal::{REFUSAL_CODES, Refusal};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -78,6 +82,52 @@ fn the_page_of_refusals_is_current() {
         let _ = writeln!(text, "| `{code}` | {} | {instead} | {places} |", default_status(code));
     }
     check("docs/refusals.md", &text);
+}
+
+#[test]
+fn the_page_of_weakenings_is_current() {
+    // SEC-113: what is documented is what there is, for every dialect that is built in.
+    let mut text = String::from(
+        "# Weakenings\n\n\
+         <!-- generated: UPDATE=1 cargo test -p countersign-server --test pages -->\n\n\
+         Weaker behaviour has a name. `countersign doctor --security` lists what is in force and what it costs (`--strict`\n\
+         ends with 1 if there is anything), each start writes it into the log and into the audit trail.\n\n\
+         ## Demanded by a contract\n\n\
+         A dialect file names them in `weaker`; without the name the weaker behaviour is refused when the file is read.\n\n\
+         | name | what it costs |\n|---|---|\n",
+    );
+    for weakening in Weakening::ALL {
+        let _ = writeln!(text, "| `{}` | {} |", weakening.name(), weakening.cost());
+    }
+    text.push_str("\n## In the built-in dialects\n\n| dialect | weakenings |\n|---|---|\n");
+    for (name, _) in BUILT_IN {
+        let dialect = load_dialect(name, None).unwrap();
+        let names: Vec<String> =
+            dialect.contract.weakenings.iter().map(|one| format!("`{}`", one.name())).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let _ = writeln!(text, "| `{name}` | {names} |");
+    }
+    text.push_str("\n## Chosen by the operator\n\n| name | in force when | what it costs |\n|---|---|---|\n");
+    for weakening in HouseWeakening::ALL {
+        let _ = writeln!(text, "| `{}` | {} | {} |", weakening.name(), weakening.cause(), weakening.cost());
+    }
+    check("docs/weakenings.md", &text);
+}
+
+#[test]
+fn the_table_of_events_is_current() {
+    // SEC-110: the list of what is written down is the list that there is.
+    let path = root().join("docs/operating.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- events: generated -->\n", "<!-- /events -->");
+    let mut table = String::from("\n| event | meaning |\n|---|---|\n");
+    for kind in EventKind::ALL {
+        let _ = writeln!(table, "| `{}` | {} |", kind.name(), kind.meaning());
+    }
+    table.push('\n');
+    let (head, rest) = page.split_once(begin).unwrap();
+    let (_, tail) = rest.split_once(end).unwrap();
+    check("docs/operating.md", &format!("{head}{begin}{table}{end}{tail}"));
 }
 
 #[test]

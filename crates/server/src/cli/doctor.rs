@@ -7,7 +7,6 @@ use crate::keys::{Listed, Role};
 use crate::mail::Office;
 use crate::mounts::{self, Loaded};
 use clap::Args;
-use domain::contract::Weakening;
 use domain::password::{Workspace, write};
 use domain::time::Moment;
 use engine::{Chance, Clock};
@@ -18,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// Days after which a signing key should have a successor (security.md 3.3).
 const KEY_DAYS: i64 = 90;
-/// Least memory times passes of argon2id, in KiB: 19,456 × 2 and its equals.
-const LEAST_WORK: u64 = 12_288 * 3;
 /// A hash should not take longer.
 const SLOW: Duration = Duration::from_secs(1);
 /// A hash that is quicker leaves room for more.
@@ -87,7 +84,12 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
     }
     network(config, &mut findings);
-    mail(config, args.security, &mut findings);
+    mail(config, &mut findings);
+    if args.security {
+        for (about, weakening) in config.weakenings() {
+            findings.add(Mark::Weak, format!("{about} {}", weakening.name()), weakening.cost());
+        }
+    }
     if config.database().exists() {
         match user::open(config) {
             Ok(engine) if engine.is_ready() => {
@@ -158,7 +160,7 @@ fn hashing(config: &Config, findings: &mut Findings) -> Result<(), Ended> {
     let took = began.elapsed();
     let cost = format!("m={} KiB, t={}, p={}", params.memory_kib(), params.passes(), params.lanes());
     let told = format!("argon2id {cost}: {:.1} ms a hash", took.as_secs_f64() * 1000.0);
-    if u64::from(params.memory_kib()) * u64::from(params.passes()) < LEAST_WORK {
+    if config.hashes_cheaply() {
         let text = format!("{told}; less than the recommended m=19456, t=2: stolen hashes are found sooner");
         findings.add(Mark::Warning, "hashing", text);
     } else if took > SLOW {
@@ -211,21 +213,8 @@ fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Fi
         if !security {
             continue;
         }
-        let mut weaker = one.dialect.contract.weakenings.clone();
-        if settings.allow_short_secret && !weaker.contains(&Weakening::ShortSecret) {
-            weaker.push(Weakening::ShortSecret);
-        }
-        for weakening in weaker {
+        for weakening in mounts::weakenings(config, one) {
             findings.add(Mark::Weak, format!("{} {}", settings.dialect, weakening.name()), weakening.cost());
-        }
-        if settings.secret_file.is_some() && settings.accept_until.is_none() {
-            let text = "tokens that the application signed are accepted until each one ends; set accept_until to end that";
-            findings.add(Mark::Note, format!("mount {}", settings.dialect), text);
-        }
-        if settings.allow_credentials {
-            let text =
-                "pages of the allowed origins may call with cookies: they have to be as safe as this server";
-            findings.add(Mark::Note, format!("mount {}", settings.dialect), text);
         }
     }
     if !security && loaded.iter().any(|one| !one.dialect.contract.weakenings.is_empty()) {
@@ -237,7 +226,7 @@ fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Fi
     }
 }
 
-fn mail(config: &Config, security: bool, findings: &mut Findings) {
+fn mail(config: &Config, findings: &mut Findings) {
     match Office::open(config) {
         Ok(None) => {
             let text = "off: addresses can not be confirmed, and a forgotten password can not be reset";
@@ -249,9 +238,6 @@ fn mail(config: &Config, security: bool, findings: &mut Findings) {
             "templates and transport can be used; `countersign mail test` tries them",
         ),
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "mail", fault)),
-    }
-    if let Some((name, cost)) = config.mail.weakening().filter(|_| security) {
-        findings.add(Mark::Weak, format!("mail {name}"), cost);
     }
 }
 

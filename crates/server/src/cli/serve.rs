@@ -5,6 +5,7 @@ use crate::config::{Config, Sources};
 use crate::telemetry::{self, Format, Log};
 use crate::{App, serve};
 use domain::contract::Weakening;
+use domain::event::{Actor, Detail, Event, EventKind};
 use engine::{Chance, Clock};
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -44,8 +45,10 @@ async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result
     out(&banner(&app, &address.to_string(), first));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
     note_weakenings(&app);
+    note_start(&app).await?;
     let (mut stop, mut cut) = (Signals::new()?, Signals::new()?);
     let reloading = follow_hangups(app.clone(), sources)?;
+    let noted = app.clone();
     let serving = serve(listener, app, async move { stop.next().await });
     let cutting = async move {
         cut.next().await;
@@ -53,6 +56,7 @@ async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result
     };
     tokio::select! {
         served = serving => {
+            note_stop(&noted).await;
             tracing::info!("stopped");
             served.map_err(Ended::failed)
         }
@@ -124,25 +128,61 @@ fn lift_file_limit() {
 
 /// Every weaker behaviour is told at each start, by name (SEC-113).
 fn note_weakenings(app: &App) {
-    if let Some((name, cost)) = app.config().mail.weakening() {
-        tracing::warn!(weaker = name, "{cost}");
-    }
-    for mount in app.spoken().speaker.mounts() {
-        if mount.contract.weakenings.contains(&Weakening::InsecureCookies) {
+    for (about, names) in weakenings(app) {
+        if names.contains(&Weakening::InsecureCookies.name()) {
             tracing::warn!(
-                dialect = mount.dialect.name,
+                about,
                 "cookies are not secure, because public_url is http; this is for development on this machine only"
             );
         }
-        let names: Vec<&str> = mount.contract.weakenings.iter().map(|weakening| weakening.name()).collect();
-        if !names.is_empty() {
-            tracing::info!(
-                dialect = mount.dialect.name,
-                weaker = names.join(" "),
-                "this contract is weaker than the native one; `countersign doctor --security` tells what that costs"
-            );
-        }
+        tracing::info!(
+            about,
+            weaker = names.join(" "),
+            "weaker than it could be; `countersign doctor --security` tells what that costs"
+        );
     }
+}
+
+/// The names of all weakenings in force: of each dialect, and of the house.
+fn weakenings(app: &App) -> Vec<(String, Vec<&'static str>)> {
+    let spoken = app.spoken();
+    let mut all: Vec<(String, Vec<&'static str>)> = Vec::new();
+    let mut add = |about: &str, name: &'static str| match all.iter_mut().find(|(known, _)| known == about) {
+        Some((_, names)) if names.contains(&name) => {}
+        Some((_, names)) => names.push(name),
+        None => all.push((about.to_owned(), vec![name])),
+    };
+    for mount in spoken.speaker.mounts() {
+        mount.contract.weakenings.iter().for_each(|weakening| add(&mount.dialect.name, weakening.name()));
+    }
+    for (about, weakening) in app.config().weakenings() {
+        add(&about, weakening.name());
+    }
+    all
+}
+
+/// Writes into the trail that the server starts, and how weak it is.
+async fn note_start(app: &App) -> Result<(), Ended> {
+    let now = app.engine().clock().now();
+    let event = |kind| Event::inside(kind, now, Actor::System, "serve");
+    let mut events = vec![event(EventKind::Started).with(Detail::Version(env!("CARGO_PKG_VERSION")))];
+    for (about, names) in weakenings(app) {
+        let contract = if about == "house" { "" } else { &about };
+        events.push(event(EventKind::Weakened).through(contract).with(Detail::Weaker(names)));
+    }
+    for event in events {
+        app.engine().note(event).await.map_err(Ended::failed)?;
+    }
+    Ok(())
+}
+
+/// Writes into the trail that the server stops. A disk that takes nothing any more does not hold up the stop.
+async fn note_stop(app: &App) {
+    let event = Event::inside(EventKind::Stopped, app.engine().clock().now(), Actor::System, "serve");
+    if let Err(error) = app.engine().note(event).await {
+        tracing::warn!(%error, "the stop is not in the audit trail");
+    }
+    crate::janitor::tell_head(app);
 }
 
 /// What is mounted where.

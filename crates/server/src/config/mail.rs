@@ -75,21 +75,6 @@ impl MailConfig {
     pub fn is_on(&self) -> bool {
         !matches!(self.transport, Transport::Off)
     }
-
-    /// What is weaker about the transport: a name and what it costs (SEC-113).
-    pub fn weakening(&self) -> Option<(&'static str, &'static str)> {
-        match self.transport {
-            Transport::Log => Some((
-                "letters_in_log",
-                "letters are written into the log with their links: whoever reads the log can set passwords; for development only",
-            )),
-            Transport::File(_) => Some((
-                "letters_in_files",
-                "letters are written into files with their links and reach nobody: whoever reads the folder can set passwords",
-            )),
-            Transport::Off | Transport::Smtp(_) => None,
-        }
-    }
 }
 
 /// The pages that links lead to.

@@ -10,11 +10,13 @@ mod mail;
 mod mount;
 pub mod settings;
 mod tries;
+mod weakening;
 
 pub use cookies::{CookieWords, pages};
 pub use environment::asks_for_update;
 pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
+pub use weakening::HouseWeakening;
 
 use domain::house::{House, SessionRules};
 use domain::password::{Backend, Params};

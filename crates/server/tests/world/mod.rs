@@ -96,7 +96,8 @@ pub struct World {
     pub app: App,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<std::io::Result<()>>>,
-    _home: Home,
+    /// Its folder.
+    pub home: Home,
 }
 
 impl World {
@@ -122,7 +123,7 @@ impl World {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
         let served = Some(tokio::spawn(serve(listener, app.clone(), shutdown)));
-        World { address, page, log, app, stop: Some(stop), served, _home: home }
+        World { address, page, log, app, stop: Some(stop), served, home }
     }
 
     /// With one dialect and nothing else.
