@@ -47,6 +47,12 @@ pub static SETTINGS: &[Setting] = &[
         "standard",
         "strict = shorter sessions and longer passwords in every dialect that follows (docs/operating.md).",
     ),
+    setting(
+        "service_name",
+        Kind::Line,
+        "",
+        "What your service is called in letters and on pages. Empty = the host name of public_url.",
+    ),
     setting("dialects", Kind::Path, "", "Folder with dialect folders of your own."),
     setting(
         "hashing.backend",
@@ -81,12 +87,6 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Span(60_000, 900_000),
         "5m",
         "How long a proof of identity counts as fresh, where an action needs a fresh one.",
-    ),
-    setting(
-        "service_name",
-        Kind::Line,
-        "",
-        "What your service is called in letters and on pages. Empty = the host name of public_url.",
     ),
     setting(
         "mail.transport",

@@ -59,6 +59,8 @@ house_weakenings! {
         "Strangers inside those blocks can choose the address that limits and the audit trail see.";
     /// `hashing` is below 19,456 KiB with two passes and its equals.
     CheapHashing = "cheap_hashing", "Whoever steals the database finds passwords sooner.";
+    /// `limits.enabled` is false.
+    LimitsOff = "limits_off", "Passwords can be guessed as fast as the machine hashes; for load tests only.";
     /// `mail.transport` is `log`.
     LettersInLog = "letters_in_log",
         "Letters are written into the log with their links: whoever reads the log can set passwords.";
@@ -80,6 +82,7 @@ impl Config {
             (HouseWeakening::PlainHttp, self.speaks_in_clear()),
             (HouseWeakening::WideProxies, self.trusted_proxies.iter().any(is_wide)),
             (HouseWeakening::CheapHashing, self.hashes_cheaply()),
+            (HouseWeakening::LimitsOff, !self.house.limits.enabled),
             (HouseWeakening::LettersInLog, matches!(self.mail.transport, Transport::Log)),
             (HouseWeakening::LettersInFiles, matches!(self.mail.transport, Transport::File(_))),
         ];
@@ -150,13 +153,17 @@ mod tests {
         let cases = [
             (HouseWeakening::PlainHttp, "listen = \"0.0.0.0:8000\""),
             (HouseWeakening::PlainHttp, "public_url = \"http://accounts.example.com\""),
-            (HouseWeakening::WideProxies, "trusted_proxies = [\"0.0.0.0/0\"]"),
-            (HouseWeakening::WideProxies, "trusted_proxies = [\"::/0\"]"),
+            (HouseWeakening::WideProxies, "trusted_proxies = [\"8.0.0.0/7\"]"),
+            (HouseWeakening::WideProxies, "trusted_proxies = [\"2000::/3\"]"),
             (HouseWeakening::CheapHashing, "[hashing]\nmemory_kib = 19456\npasses = 1"),
-            (HouseWeakening::LettersInLog, "public_url = \"https://a.example\"\n[mail]\ntransport = \"log\""),
+            (HouseWeakening::LimitsOff, "[limits]\nenabled = false"),
+            (
+                HouseWeakening::LettersInLog,
+                "public_url = \"https://a.example\"\n[mail]\nfrom = \"A <a@a.example>\"\ntransport = \"log\"",
+            ),
             (
                 HouseWeakening::LettersInFiles,
-                "public_url = \"https://a.example\"\n[mail]\ntransport = \"file\"",
+                "public_url = \"https://a.example\"\n[mail]\nfrom = \"A <a@a.example>\"\ntransport = \"file\"",
             ),
             (HouseWeakening::OldTokens, "[[mount]]\ndialect = \"native\"\nsecret_file = \"/s\""),
             (
