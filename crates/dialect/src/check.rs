@@ -16,6 +16,7 @@ use domain::contract::{
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
+use http::Method;
 use std::collections::HashSet;
 
 /// Notes everything that does not fit together.
@@ -35,6 +36,10 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
     for route in &dialect.routes {
         if !names.insert(route.name.as_str()) {
             fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));
+        }
+        if route.method == Method::GET && !route.verb.only_looks() {
+            let message = format!("`{}` changes something, so it can not be asked by GET", route.verb.name());
+            fault(root, route, message);
         }
         check_inputs(route, root);
         check_answers(dialect, route, root);
