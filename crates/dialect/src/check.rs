@@ -16,7 +16,6 @@ use domain::contract::{
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
-use http::Method;
 use std::collections::HashSet;
 
 /// Notes everything that does not fit together.
@@ -36,10 +35,6 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
     for route in &dialect.routes {
         if !names.insert(route.name.as_str()) {
             fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));
-        }
-        if route.method == Method::GET && !route.verb.only_looks() {
-            let message = format!("`{}` changes something, so it can not be asked by GET", route.verb.name());
-            fault(root, route, message);
         }
         check_inputs(route, root);
         check_answers(dialect, route, root);
@@ -87,7 +82,12 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
             (&[CurrentPassword, NewPassword, PasswordConfirmation], &[&[CurrentPassword], &[NewPassword]])
         }
         Verb::DeleteAccount => (&[UserId, Password], &[]),
-        Verb::CheckEmail => (&[Email], &[&[Email]]),
+        Verb::CheckEmail | Verb::RequestVerification => (&[Email], &[&[Email]]),
+        Verb::VerifyEmail | Verb::ConfirmEmail => (&[Token, Password], &[&[Token]]),
+        Verb::RequestReset => (ANYONE, &[ANYONE]),
+        Verb::ResetPassword => (&[Token, NewPassword, PasswordConfirmation], &[&[Token], &[NewPassword]]),
+        Verb::ChangeEmail => (&[Email, Password], &[&[Email], &[Password]]),
+        Verb::UndoEmail => (&[Token], &[&[Token]]),
     }
 }
 
@@ -164,8 +164,18 @@ fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
             fault(root, route, format!("`give` of `{}` can not say {}: {why}", route.name, slot_text(slot)));
         }
     }
-    if !route.cases.is_empty() && route.verb != Verb::CheckEmail {
-        fault(root, route, "`case` goes with check_email only".to_owned());
+    for (case, said) in &route.cases {
+        let verb = if case == "pending" { Verb::SignUp } else { Verb::CheckEmail };
+        if route.verb != verb {
+            fault(root, route, format!("the case `{case}` goes with {} only", verb.name()));
+        }
+        if case == "pending" && said.slots().into_iter().any(is_personal) {
+            fault(
+                root,
+                route,
+                "`case.pending` tells nothing of a user or a token: there may be none".to_owned(),
+            );
+        }
     }
 }
 
@@ -233,6 +243,13 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
             | Verb::EndOtherSessions
             | Verb::DeleteAccount
             | Verb::CheckEmail
+            | Verb::RequestVerification
+            | Verb::VerifyEmail
+            | Verb::RequestReset
+            | Verb::ResetPassword
+            | Verb::ChangeEmail
+            | Verb::ConfirmEmail
+            | Verb::UndoEmail
     );
     let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
     if is_refresh(slot) && dialect.contract.refresh.is_none() {
@@ -308,7 +325,10 @@ fn check_weakenings(dialect: &Dialect, root: &Section<'_>) {
         (Weakening::LongAccess, contract.access.lifetime_seconds > LONG_ACCESS_SECONDS),
         (Weakening::NoSessionInAccess, contract.access.claims.token_id.is_none()),
         (Weakening::IntegerIds, shows_ids),
-        (Weakening::TellsAccountState, says("account_inactive") || says("account_suspended")),
+        (
+            Weakening::TellsAccountState,
+            says("account_inactive") || says("account_suspended") || says("email_unverified"),
+        ),
     ];
     for (weakening, is_there) in facts {
         let is_named = contract.weakenings.contains(&weakening);

@@ -10,6 +10,7 @@ use crate::said::{Said, SaidHeader, compile_headers, compile_refusals};
 use crate::slot::parse_form;
 use crate::template::{Scope, Shapes, compile, parse_json};
 use crate::wording::Wording;
+use domain::command::Verb;
 use domain::contract::{Contract, Newcomer, PasswordPolicy, Weakening};
 use domain::shape::Form;
 use http::HeaderValue;
@@ -345,9 +346,11 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         follows_strict: follows_strict(root),
         passwords,
         newcomer,
-        sign_up_gives_tokens: routes
+        sign_up_gives_tokens: routes.iter().any(|route| route.verb == Verb::SignUp && route.gives_tokens()),
+        sign_up_can_wait: routes
             .iter()
-            .any(|route| route.verb == domain::command::Verb::SignUp && route.gives_tokens()),
+            .any(|route| route.verb == Verb::SignUp && route.cases.contains_key("pending")),
+        has_change_email: routes.iter().any(|route| route.verb == Verb::ChangeEmail),
         accept_until: None,
         weakenings,
     };

@@ -79,8 +79,7 @@ pub struct CookiePlan {
     pub instead: bool,
     /// Where a page sends the CSRF token back, and where it is told besides its cookie.
     pub csrf_header: HeaderName,
-    /// Name of the cookie of the access token.
-    pub access: String,
+    access: String,
     refresh: String,
     sets: Vec<SaidCookie>,
     clears: Vec<SaidCookie>,

@@ -328,20 +328,45 @@ impl Inputs {
                 Command::DeleteAccount { target: self.target(), password: self.secret(Input::Password) }
             }
             Verb::CheckEmail => Command::CheckEmail { email: self.owned(Input::Email).unwrap_or_default() },
+            Verb::RequestVerification => {
+                Command::RequestVerification { email: self.owned(Input::Email).unwrap_or_default() }
+            }
+            Verb::RequestReset => Command::RequestReset {
+                login: self.login().map_or(Login::Either(String::new()), |(_, login)| login),
+            },
+            Verb::ChangeEmail => Command::ChangeEmail {
+                email: self.owned(Input::Email).unwrap_or_default(),
+                password: self.secret(Input::Password).unwrap_or_default(),
+            },
+            Verb::VerifyEmail | Verb::ResetPassword | Verb::ConfirmEmail | Verb::UndoEmail => {
+                self.by_link(route.verb)
+            }
         })
     }
 
+    /// What is done by the link of a letter.
+    fn by_link(&self, verb: Verb) -> Command {
+        let token = self.secret(Input::Token).unwrap_or_default();
+        let password = self.secret(Input::Password);
+        match verb {
+            Verb::VerifyEmail => Command::VerifyEmail { token, password },
+            Verb::ConfirmEmail => Command::ConfirmEmail { token, password },
+            Verb::ResetPassword => {
+                Command::ResetPassword { token, new: self.secret(Input::NewPassword).unwrap_or_default() }
+            }
+            _ => Command::UndoEmail { token },
+        }
+    }
+
+    /// Who is meant, and by which input.
+    fn login(&self) -> Option<(Input, Login)> {
+        let kinds: [(Input, fn(String) -> Login); 3] =
+            [(Input::Login, Login::Either), (Input::Email, Login::Email), (Input::Username, Login::Username)];
+        kinds.into_iter().find_map(|(input, login)| self.owned(input).map(|text| (input, login(text))))
+    }
+
     fn sign_in(&self, route: &Route) -> Result<Command, Refusal> {
-        let candidates = [(Input::Login, 0), (Input::Email, 1), (Input::Username, 2)];
-        let found = candidates
-            .into_iter()
-            .find_map(|(input, kind)| self.owned(input).map(|text| (input, kind, text)));
-        let (input, kind, text) = found.ok_or(Refusal::InvalidCredentials)?;
-        let login = match kind {
-            0 => Login::Either(text),
-            1 => Login::Email(text),
-            _ => Login::Username(text),
-        };
+        let (input, login) = self.login().ok_or(Refusal::InvalidCredentials)?;
         let password = self.secret(Input::Password).ok_or(Refusal::InvalidCredentials)?;
         Ok(Command::SignIn { login, password, exact: route.take(input).is_some_and(|take| take.exact) })
     }

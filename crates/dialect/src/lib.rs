@@ -1,6 +1,7 @@
 //! What is spoken: contracts as data, wire to vocabulary and back. Pure; knows no database, runtime or web framework.
 
-pub mod body;
+pub mod act;
+mod body;
 mod check;
 mod claims;
 mod compiled;

@@ -164,7 +164,7 @@ pub struct Route {
     pub headers: Vec<SaidHeader>,
     /// The yes.
     pub give: Said,
-    /// The yes by case (`exists`, `free`).
+    /// The yes by case (`exists`, `free`, `pending`).
     pub cases: BTreeMap<String, Said>,
     /// The noes of this route.
     pub refuse: BTreeMap<String, Said>,
@@ -326,6 +326,9 @@ pub fn unknown_fields(section: &Section<'_>) -> Option<UnknownFields> {
     }
 }
 
+/// Answers that depend on what was found.
+const CASES: [&str; 3] = ["exists", "free", "pending"];
+
 fn give(section: &Section<'_>, scope: Scope<'_>) -> (Said, BTreeMap<String, Said>) {
     let mut cases = BTreeMap::new();
     let Some(entry) = section.section("give") else {
@@ -338,8 +341,8 @@ fn give(section: &Section<'_>, scope: Scope<'_>) -> (Said, BTreeMap<String, Said
             let Some(case) = Section::of(value, &format!("give.case.{}", key.text), section.faults()) else {
                 continue;
             };
-            if !["exists", "free"].contains(&key.text) {
-                section.faults().at(key.span.start, unknown_word("case", key.text, &["exists", "free"]));
+            if !CASES.contains(&key.text) {
+                section.faults().at(key.span.start, unknown_word("case", key.text, &CASES));
             }
             cases.insert(key.text.to_owned(), compile_said(&case, scope).over(&give));
             case.done();

@@ -60,6 +60,7 @@ impl Dialect {
                 facts.email = Some((email, *exists));
                 case = Some(if *exists { "exists" } else { "free" });
             }
+            Outcome::SignUpPending => case = Some("pending"),
             Outcome::SignedUp { .. }
             | Outcome::SignedIn { .. }
             | Outcome::Refreshed { .. }
@@ -70,7 +71,12 @@ impl Dialect {
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }
             | Outcome::PasswordChanged { .. }
-            | Outcome::AccountDeleted => {}
+            | Outcome::AccountDeleted
+            | Outcome::LetterAsked
+            | Outcome::EmailVerified
+            | Outcome::PasswordReset
+            | Outcome::EmailConfirmed
+            | Outcome::EmailRestored => {}
         }
         let silent = Said::default();
         let said = match (route, case) {
@@ -294,12 +300,13 @@ pub const fn default_status(code: &str) -> u16 {
         b"not_acceptable" => 406,
         b"payload_too_large" => 413,
         b"unsupported_media_type" | b"unsupported_charset" => 415,
-        b"malformed_body" | b"not_an_object" | b"nothing_given" => 400,
+        b"malformed_body" | b"not_an_object" | b"nothing_given" | b"link_invalid" => 400,
         b"invalid_input" => 400,
         b"taken" => 409,
-        b"account_inactive" | b"account_suspended" | b"not_yours" | b"reauth_required" | b"cross_site" => 403,
+        b"account_inactive" | b"account_suspended" | b"email_unverified" | b"not_yours" => 403,
+        b"reauth_required" | b"cross_site" => 403,
         b"throttled" => 429,
-        b"overloaded" => 503,
+        b"overloaded" | b"mail_off" => 503,
         b"fault" => 500,
         _ => 401,
     }

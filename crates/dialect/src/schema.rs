@@ -253,8 +253,8 @@ fn said() -> Vec<(&'static str, Value)> {
 }
 
 fn case() -> (&'static str, Value) {
-    let cases = vec![("exists", refer("said")), ("free", refer("said"))];
-    ("case", about(table(cases), "Other answers of check_email, by what was found."))
+    let cases = ["exists", "free", "pending"].map(|case| (case, refer("said"))).to_vec();
+    ("case", about(table(cases), "Other answers of check_email and sign_up, by what was found."))
 }
 
 fn cookie() -> Vec<(&'static str, Value)> {
@@ -405,7 +405,7 @@ mod tests {
         let missing: Vec<_> = asked.difference(&known).collect();
         assert!(missing.is_empty(), "in the compiler, not in the schema: {missing:?}");
         let json_types: BTreeSet<&str> = JSON_TYPES.into();
-        let cases: BTreeSet<&str> = ["exists", "free"].into();
+        let cases: BTreeSet<&str> = ["exists", "free", "pending"].into();
         let unasked: Vec<_> = known
             .iter()
             .filter(|k| !asked.contains(*k) && !json_types.contains(*k) && !cases.contains(*k))

@@ -4,7 +4,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "only texts are kept as they are")]
 
+pub use crate::act::Act;
 use crate::cookie::CookieMode;
+use domain::house::House;
 use http::{HeaderMap, Response, header};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub struct Transcript {
     pub cookies: Option<CookieMode>,
     /// Whether tries are counted; otherwise as often as one likes, because the clock stands still.
     pub limits: bool,
+    /// The rules of the house, where they are not the usual ones.
+    pub house: House,
     /// Users that must exist, as import records; `password` may be given in clear.
     pub users: Vec<Value>,
     /// In order.
@@ -38,25 +42,6 @@ pub enum Step {
     Exchange(Exchange),
     /// Something that happens in between.
     Act(usize, Act),
-}
-
-/// Something that happens between two exchanges.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Act {
-    /// Time goes by: seconds.
-    Advance(i64),
-    /// Keeps a member of the last answer's body (JSON pointer) under a name.
-    Keep(String, String),
-    /// Keeps a cookie that the last answer set under a name.
-    Cookie(String, String),
-    /// Keeps a claim of a kept token under a name.
-    Claim(String, String, String),
-    /// Signs claims with the mount's own key and keeps the token.
-    Sign(String, String),
-    /// An operator edits a user: id and a JSON object of import fields.
-    Edit(i64, Value),
-    /// An operator deletes a user.
-    Delete(i64),
 }
 
 /// A request and its expected answer.
@@ -113,7 +98,7 @@ impl Transcript {
             }
             transcript.line(line).map_err(|message| format!("{}: {message}", at + 1))?;
             if let Some(act) = line.strip_prefix(">>> ") {
-                let act = parse_act(act).map_err(|message| format!("{}: {message}", at + 1))?;
+                let act = Act::parse(act).map_err(|message| format!("{}: {message}", at + 1))?;
                 transcript.steps.push(Step::Act(at + 1, act));
             }
             at += 1;
@@ -143,12 +128,16 @@ impl Transcript {
                 "off" => false,
                 other => return Err(format!("limits: {other} is neither on nor off")),
             };
+        } else if let Some(word) = line.strip_prefix("mail: ") {
+            self.house.recovery.mail = is_on(word)?;
+        } else if let Some(word) = line.strip_prefix("require_verified: ") {
+            self.house.recovery.require_verified = is_on(word)?;
         } else if let Some(user) = line.strip_prefix("user: ") {
             self.users
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
             return Err(format!(
-                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, user:, === and >>>"
+                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, require_verified:, user:, === and >>>"
             ));
         }
         Ok(())
@@ -224,30 +213,12 @@ fn exchange(title: &str, line: usize, lines: &[&str]) -> Result<Exchange, String
     })
 }
 
-fn parse_act(text: &str) -> Result<Act, String> {
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let named = || rest.split_once(" = ").ok_or_else(|| format!("write `{word} NAME = …`"));
-    Ok(match word {
-        "advance" => Act::Advance(crate::file::parse_seconds(rest).ok_or("write for example `advance 11s`")?),
-        "keep" => named().map(|(name, pointer)| Act::Keep(name.to_owned(), pointer.to_owned()))?,
-        "cookie" => named().map(|(name, cookie)| Act::Cookie(name.to_owned(), cookie.to_owned()))?,
-        "sign" => named().map(|(name, claims)| Act::Sign(name.to_owned(), claims.to_owned()))?,
-        "claim" => {
-            let (name, from) = named()?;
-            let (token, claim) = from.split_once(' ').ok_or("write `claim NAME = TOKEN CLAIM`")?;
-            Act::Claim(name.to_owned(), token.to_owned(), claim.to_owned())
-        }
-        "edit" => {
-            let (id, edit) = rest.split_once(' ').ok_or("write `edit ID {…}`")?;
-            let edit =
-                serde_json::from_str(edit).map_err(|error| format!("this edit is not JSON: {error}"))?;
-            Act::Edit(id.parse().map_err(|_| "the id is a number")?, edit)
-        }
-        "delete" => Act::Delete(rest.parse().map_err(|_| "write `delete ID`")?),
-        other => {
-            return Err(format!("`{other}` is none of advance, keep, cookie, claim, sign, edit and delete"));
-        }
-    })
+fn is_on(word: &str) -> Result<bool, String> {
+    match word.trim() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!("\"{other}\" is neither on nor off")),
+    }
 }
 
 /// Puts kept values in place of `{{name}}`. Refused: a name that nobody kept.

@@ -193,6 +193,7 @@ fn plain(flaw: &Flaw, label: &str) -> String {
         Rule::NotAPicture => format!("{label} must be a PNG, JPEG, WebP or GIF picture"),
         Rule::FileTooLarge => format!("{label} is too large"),
         Rule::Taken => format!("{label} is taken"),
+        Rule::Unconfirmed => format!("{label} has to be confirmed first"),
         Rule::PasswordTooShort => format!("{label} must have at least {limit} characters"),
         Rule::PasswordTooLong => format!("{label} must have at most {limit} characters"),
         Rule::PasswordCommon => format!("{label} is too common"),

@@ -143,6 +143,7 @@ fn said(
     match answer {
         Answer::Refused(refusal) => dialect.say(Some(route), asked, Err(refusal)),
         Answer::Fault(status) => dialect.say_fault(Some(route), asked, *status, "4c7f"),
+        Answer::Pending => dialect.say(Some(route), asked, Ok(&domain::outcome::Outcome::SignUpPending)),
         Answer::Yes { .. } | Answer::Free => {
             let outcome = canned::outcome(command, &dialect.contract, bare, *answer != Answer::Free);
             dialect.say(Some(route), asked, outcome.as_ref())

@@ -2,7 +2,8 @@
 
 use crate::event::Event;
 use crate::id::{SessionId, UserId};
-use crate::letter::{LetterId, NewLetter};
+use crate::letter::{LetterId, LinkId, NewLetter};
+use crate::link::{NewLink, Offer};
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
 use crate::token::{Blind, Digest};
@@ -176,6 +177,25 @@ pub enum Change {
     },
     /// Puts a letter into the outbox.
     Post(Box<NewLetter>),
+    /// Puts letters that somebody asked for into the outbox and opens their links; nothing at all above the bounds.
+    /// Conflict: a link relies on another address (stale).
+    Offer(Box<Offer>),
+    /// Opens a link; it takes over the user's epoch. Conflict: user gone, or another address (stale).
+    OpenLink(Box<NewLink>),
+    /// Uses a link up. Conflict: used, over, or made before a change of password, status or address (stale).
+    UseLink {
+        /// Which.
+        link: LinkId,
+        /// When.
+        at: Moment,
+    },
+    /// Ends the links of a user.
+    EndLinks {
+        /// Whose.
+        user: UserId,
+        /// Whether the ways back to a former address end, too.
+        undo: bool,
+    },
     /// Takes a letter out for one try: whoever claims it may send it. Conflict: it is due at another time (stale).
     ClaimLetter {
         /// Which.

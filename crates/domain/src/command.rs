@@ -40,11 +40,25 @@ pub enum Verb {
     DeleteAccount,
     /// Say whether an address has an account.
     CheckEmail,
+    /// Ask for a letter that verifies an address.
+    RequestVerification,
+    /// Verify an address by the link of a letter.
+    VerifyEmail,
+    /// Ask for a letter that lets one set a new password.
+    RequestReset,
+    /// Set a new password by the link of a letter.
+    ResetPassword,
+    /// Ask for another address.
+    ChangeEmail,
+    /// Make another address one's own by the link of a letter.
+    ConfirmEmail,
+    /// Take the former address back by the link of a letter.
+    UndoEmail,
 }
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 16] = [
+    pub const ALL: [Verb; 23] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -61,6 +75,13 @@ impl Verb {
         Verb::ChangePassword,
         Verb::DeleteAccount,
         Verb::CheckEmail,
+        Verb::RequestVerification,
+        Verb::VerifyEmail,
+        Verb::RequestReset,
+        Verb::ResetPassword,
+        Verb::ChangeEmail,
+        Verb::ConfirmEmail,
+        Verb::UndoEmail,
     ];
 
     /// The word used everywhere: files, events, metrics, transcripts.
@@ -82,12 +103,14 @@ impl Verb {
             Verb::ChangePassword => "change_password",
             Verb::DeleteAccount => "delete_account",
             Verb::CheckEmail => "check_email",
+            Verb::RequestVerification => "request_verification",
+            Verb::VerifyEmail => "verify_email",
+            Verb::RequestReset => "request_reset",
+            Verb::ResetPassword => "reset_password",
+            Verb::ChangeEmail => "change_email",
+            Verb::ConfirmEmail => "confirm_email",
+            Verb::UndoEmail => "undo_email",
         }
-    }
-
-    /// Whether it only looks. Nothing else may be asked by GET, because any link is followed with the user's cookies (SEC-77).
-    pub const fn only_looks(self) -> bool {
-        matches!(self, Verb::WhoAmI | Verb::VerifyToken | Verb::CheckEmail | Verb::ListSessions)
     }
 
     /// Reads a word of a dialect file. Refused: any other text.
@@ -265,6 +288,50 @@ pub enum Command {
         /// As typed.
         email: String,
     },
+    /// Ask for a letter that verifies an address.
+    RequestVerification {
+        /// As typed.
+        email: String,
+    },
+    /// Verify an address by the link of a letter. Beside the link the account itself has to be proved: by an access
+    /// token of its own in the header, or by the password (SEC-36).
+    VerifyEmail {
+        /// The link's token.
+        token: Secret,
+        /// The account's password.
+        password: Option<Secret>,
+    },
+    /// Ask for a letter that lets one set a new password.
+    RequestReset {
+        /// Who.
+        login: Login,
+    },
+    /// Set a new password by the link of a letter. The user comes from the link alone (SEC-42).
+    ResetPassword {
+        /// The link's token.
+        token: Secret,
+        /// The one to be set.
+        new: Secret,
+    },
+    /// Ask for another address. The one in force stays until the new one is confirmed.
+    ChangeEmail {
+        /// As typed.
+        email: String,
+        /// The password in force.
+        password: Secret,
+    },
+    /// Make another address one's own by the link of a letter; the account is proved as for [`Command::VerifyEmail`].
+    ConfirmEmail {
+        /// The link's token.
+        token: Secret,
+        /// The account's password.
+        password: Option<Secret>,
+    },
+    /// Take the former address back by the link of a letter.
+    UndoEmail {
+        /// The link's token.
+        token: Secret,
+    },
 }
 
 impl Command {
@@ -287,6 +354,13 @@ impl Command {
             Command::ChangePassword { .. } => Verb::ChangePassword,
             Command::DeleteAccount { .. } => Verb::DeleteAccount,
             Command::CheckEmail { .. } => Verb::CheckEmail,
+            Command::RequestVerification { .. } => Verb::RequestVerification,
+            Command::VerifyEmail { .. } => Verb::VerifyEmail,
+            Command::RequestReset { .. } => Verb::RequestReset,
+            Command::ResetPassword { .. } => Verb::ResetPassword,
+            Command::ChangeEmail { .. } => Verb::ChangeEmail,
+            Command::ConfirmEmail { .. } => Verb::ConfirmEmail,
+            Command::UndoEmail { .. } => Verb::UndoEmail,
         }
     }
 }

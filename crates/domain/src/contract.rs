@@ -30,6 +30,10 @@ pub struct Contract {
     pub newcomer: Newcomer,
     /// Whether a sign-up opens a session at once.
     pub sign_up_gives_tokens: bool,
+    /// Whether a sign-up with an address says no more than that a letter goes out, where letters are delivered (SEC-14).
+    pub sign_up_can_wait: bool,
+    /// Whether the contract has a verb of its own for another address; its profile then refuses one (SEC-45).
+    pub has_change_email: bool,
     /// Until when tokens that the application itself signed are accepted; absent = until they end.
     pub accept_until: Option<Moment>,
     /// Weaker behaviour that the contract demands, by name.

@@ -80,6 +80,24 @@ kinds! {
     LimitsCleared = "limits_cleared",
     /// Users were imported.
     Imported = "imported",
+    /// A sign-up named an address that has an account; its owner was told.
+    SignUpRepeated = "sign_up_repeated",
+    /// A letter to verify an address was asked for.
+    VerificationAsked = "verification_asked",
+    /// Control of the mailbox was proved.
+    EmailVerified = "email_verified",
+    /// A letter to set a new password was asked for.
+    ResetAsked = "reset_asked",
+    /// A new password was set by a link.
+    PasswordReset = "password_reset",
+    /// Another address was asked for.
+    EmailChangeAsked = "email_change_asked",
+    /// The address was changed.
+    EmailChanged = "email_changed",
+    /// The former address was given back.
+    EmailChangeUndone = "email_change_undone",
+    /// A link was not good, or who used it could not prove the account.
+    LinkRefused = "link_refused",
     /// An operator changed a user.
     OperatorEdit = "operator_edit",
     /// A letter was never sent: its link or its time was over first.

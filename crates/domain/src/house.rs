@@ -44,12 +44,28 @@ impl Default for SessionRules {
 }
 
 /// What holds for letters, links and addresses.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct RecoveryRules {
     /// Whether letters are delivered. Without it none is written, and what needs one is refused.
     pub mail: bool,
     /// Whether nobody gets a token before the address is verified (SEC-37).
     pub require_verified: bool,
+    /// Most letters of one purpose to one address within a minute (SEC-27).
+    pub letters_per_minute: u32,
+    /// Most letters of one purpose to one address within an hour (SEC-27).
+    pub letters_per_hour: u32,
+}
+
+impl RecoveryRules {
+    /// security.md 3.5.
+    pub const DEFAULT: RecoveryRules =
+        RecoveryRules { mail: false, require_verified: false, letters_per_minute: 1, letters_per_hour: 5 };
+}
+
+impl Default for RecoveryRules {
+    fn default() -> RecoveryRules {
+        RecoveryRules::DEFAULT
+    }
 }
 
 /// Weaker behaviour that the operator has chosen for the whole house. Closed; listed by `countersign doctor --security` (SEC-113).

@@ -149,6 +149,8 @@ pub enum Rule {
     FileTooLarge,
     /// Belongs to another account.
     Taken,
+    /// A new address has to be asked for with the password, and confirmed.
+    Unconfirmed,
     /// New password: too short.
     PasswordTooShort,
     /// New password: too long (never cut).
@@ -161,7 +163,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order of the documentation.
-    pub const ALL: [Rule; 23] = [
+    pub const ALL: [Rule; 24] = [
         Rule::Required,
         Rule::Null,
         Rule::Blank,
@@ -181,6 +183,7 @@ impl Rule {
         Rule::NotAPicture,
         Rule::FileTooLarge,
         Rule::Taken,
+        Rule::Unconfirmed,
         Rule::PasswordTooShort,
         Rule::PasswordTooLong,
         Rule::PasswordCommon,
@@ -209,6 +212,7 @@ impl Rule {
             Rule::NotAPicture => "not_a_picture",
             Rule::FileTooLarge => "file_too_large",
             Rule::Taken => "taken",
+            Rule::Unconfirmed => "unconfirmed",
             Rule::PasswordTooShort => "password_too_short",
             Rule::PasswordTooLong => "password_too_long",
             Rule::PasswordCommon => "password_common",

@@ -5,7 +5,7 @@
 
 use crate::id::UserId;
 use crate::identifier::EmailKey;
-use crate::letter::{Letter, LinkId};
+use crate::letter::{Letter, LinkId, NewLetter};
 use crate::time::Moment;
 
 const MINUTE: i64 = 60;
@@ -90,8 +90,8 @@ pub struct NewLink {
     pub kind: LinkKind,
     /// Whose; absent = the user added earlier in the same list.
     pub user: Option<UserId>,
-    /// The address that the account has now.
-    pub bound: EmailKey,
+    /// The address that the account has now, if it has one.
+    pub bound: Option<EmailKey>,
     /// The address that it leads to: the new one, or the former one. Display form.
     pub address: Option<(String, EmailKey)>,
     /// When it ends.
@@ -110,7 +110,7 @@ pub struct Link {
     /// Whose.
     pub user: UserId,
     /// The address that the account had when it was made.
-    pub bound: EmailKey,
+    pub bound: Option<EmailKey>,
     /// The user's epoch when it was made.
     pub epoch: i64,
     /// The address that it leads to, in display form.
@@ -119,6 +119,28 @@ pub struct Link {
     pub expires_at: Moment,
     /// When it was used.
     pub used_at: Option<Moment>,
+}
+
+/// A letter that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// The letter.
+    pub letter: NewLetter,
+    /// Whose mailbox it goes to; letters are counted by it, whatever the spelling.
+    pub recipient: EmailKey,
+    /// The link in it.
+    pub link: Option<NewLink>,
+}
+
+/// Letters that one request asked for. They are written all or, above the bounds, none of them (SEC-27).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The first one is what was asked for; the others tell of it.
+    pub letters: Vec<Offered>,
+    /// Most of the first letter to one address within a minute.
+    pub per_minute: u32,
+    /// Most of each letter to one address within an hour.
+    pub per_hour: u32,
 }
 
 #[cfg(test)]

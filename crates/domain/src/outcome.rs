@@ -104,6 +104,18 @@ pub enum Outcome {
         /// The answer.
         exists: bool,
     },
+    /// A sign-up was taken in; only a letter says what came of it (SEC-14).
+    SignUpPending,
+    /// A letter goes out if there is somebody to get it; nothing says whether (SEC-13).
+    LetterAsked,
+    /// The address was verified.
+    EmailVerified,
+    /// A new password is in force; every session has ended, and none was opened.
+    PasswordReset,
+    /// The new address is in force.
+    EmailConfirmed,
+    /// The former address is in force again; the password is void.
+    EmailRestored,
     /// The token is good.
     TokenVerified {
         /// Its user.
@@ -134,7 +146,13 @@ impl Outcome {
             | Outcome::SessionEnded
             | Outcome::OtherSessionsEnded { .. }
             | Outcome::AccountDeleted
-            | Outcome::EmailChecked { .. } => None,
+            | Outcome::EmailChecked { .. }
+            | Outcome::SignUpPending
+            | Outcome::LetterAsked
+            | Outcome::EmailVerified
+            | Outcome::PasswordReset
+            | Outcome::EmailConfirmed
+            | Outcome::EmailRestored => None,
         }
     }
 
@@ -155,6 +173,12 @@ impl Outcome {
             | Outcome::PasswordChanged { .. }
             | Outcome::AccountDeleted
             | Outcome::EmailChecked { .. }
+            | Outcome::SignUpPending
+            | Outcome::LetterAsked
+            | Outcome::EmailVerified
+            | Outcome::PasswordReset
+            | Outcome::EmailConfirmed
+            | Outcome::EmailRestored
             | Outcome::TokenVerified { .. } => None,
         }
     }

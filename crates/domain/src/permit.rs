@@ -41,8 +41,18 @@ impl Verb {
     /// What the verb asks for. A verb without an answer here does not compile.
     pub const fn permit(self) -> Permit {
         match self {
-            Verb::SignUp | Verb::SignIn | Verb::CheckEmail => Permit::Anyone,
-            Verb::Refresh | Verb::SignOut | Verb::VerifyToken => Permit::Token,
+            Verb::SignUp
+            | Verb::SignIn
+            | Verb::CheckEmail
+            | Verb::RequestVerification
+            | Verb::RequestReset => Permit::Anyone,
+            Verb::Refresh
+            | Verb::SignOut
+            | Verb::VerifyToken
+            | Verb::VerifyEmail
+            | Verb::ResetPassword
+            | Verb::ConfirmEmail
+            | Verb::UndoEmail => Permit::Token,
             Verb::SignOutEverywhere
             | Verb::WhoAmI
             | Verb::Reauthenticate
@@ -50,7 +60,8 @@ impl Verb {
             | Verb::UpdateProfile
             | Verb::SetAvatar
             | Verb::ChangePassword
-            | Verb::DeleteAccount => Permit::User,
+            | Verb::DeleteAccount
+            | Verb::ChangeEmail => Permit::User,
             Verb::EndSession | Verb::EndOtherSessions => Permit::Fresh,
         }
     }

@@ -39,6 +39,8 @@ pub enum Refusal {
     AccountInactive,
     /// Right password, account banned.
     AccountSuspended,
+    /// Right password, but nobody gets a token before the address is verified (SEC-37).
+    EmailUnverified,
 
     // ---- tokens
     /// No token where one is needed.
@@ -64,6 +66,12 @@ pub enum Refusal {
     /// A refresh token that had been exchanged before; its family has ended.
     TokenReused,
 
+    // ---- letters
+    /// Not one of our links, damaged, used, over, cancelled, or for another purpose: all alike.
+    LinkInvalid,
+    /// No letters are delivered here, so nothing that needs one can be done.
+    MailOff,
+
     // ---- permission
     /// Another user's object, or an object that does not exist.
     NotYours,
@@ -80,7 +88,7 @@ pub enum Refusal {
 }
 
 /// The codes of all refusals, in the order of the documentation.
-pub const REFUSAL_CODES: [&str; 31] = [
+pub const REFUSAL_CODES: [&str; 34] = [
     "not_found",
     "method_not_allowed",
     "not_acceptable",
@@ -96,6 +104,7 @@ pub const REFUSAL_CODES: [&str; 31] = [
     "unknown_user",
     "account_inactive",
     "account_suspended",
+    "email_unverified",
     "credentials_missing",
     "credentials_malformed",
     "token_invalid",
@@ -107,6 +116,8 @@ pub const REFUSAL_CODES: [&str; 31] = [
     "token_user_inactive",
     "token_revoked",
     "token_reused",
+    "link_invalid",
+    "mail_off",
     "not_yours",
     "reauth_required",
     "cross_site",
@@ -133,6 +144,7 @@ impl Refusal {
             Refusal::UnknownUser => "unknown_user",
             Refusal::AccountInactive => "account_inactive",
             Refusal::AccountSuspended => "account_suspended",
+            Refusal::EmailUnverified => "email_unverified",
             Refusal::CredentialsMissing => "credentials_missing",
             Refusal::CredentialsMalformed => "credentials_malformed",
             Refusal::TokenInvalid => "token_invalid",
@@ -144,6 +156,8 @@ impl Refusal {
             Refusal::TokenUserInactive => "token_user_inactive",
             Refusal::TokenRevoked => "token_revoked",
             Refusal::TokenReused => "token_reused",
+            Refusal::LinkInvalid => "link_invalid",
+            Refusal::MailOff => "mail_off",
             Refusal::NotYours => "not_yours",
             Refusal::ReauthRequired => "reauth_required",
             Refusal::CrossSite => "cross_site",
@@ -159,7 +173,7 @@ impl Refusal {
             "not_an_object" | "unsupported_charset" => "malformed_body",
             "taken" => "invalid_input",
             "unknown_user" => "invalid_credentials",
-            "account_suspended" => "account_inactive",
+            "account_suspended" | "email_unverified" => "account_inactive",
             "account_inactive" => "invalid_credentials",
             "credentials_malformed" => "credentials_missing",
             "credentials_missing"

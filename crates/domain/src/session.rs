@@ -14,6 +14,8 @@ pub enum EndReason {
     SignOutEverywhere,
     /// The password was changed.
     PasswordChange,
+    /// A new password was set by a link, or an address was given back.
+    PasswordReset,
     /// An exchanged refresh token came back.
     RefreshReuse,
     /// The account was switched off, banned or deleted.
@@ -26,10 +28,11 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [EndReason; 7] = [
+    pub const ALL: [EndReason; 8] = [
         EndReason::SignOut,
         EndReason::SignOutEverywhere,
         EndReason::PasswordChange,
+        EndReason::PasswordReset,
         EndReason::RefreshReuse,
         EndReason::AccountClosed,
         EndReason::TooMany,
@@ -42,6 +45,7 @@ impl EndReason {
             EndReason::SignOut => "sign_out",
             EndReason::SignOutEverywhere => "sign_out_everywhere",
             EndReason::PasswordChange => "password_change",
+            EndReason::PasswordReset => "password_reset",
             EndReason::RefreshReuse => "refresh_reuse",
             EndReason::AccountClosed => "account_closed",
             EndReason::TooMany => "too_many",
@@ -55,6 +59,9 @@ impl EndReason {
             EndReason::SignOut => "the user signed out",
             EndReason::SignOutEverywhere => "the user signed out everywhere",
             EndReason::PasswordChange => "the password was changed",
+            EndReason::PasswordReset => {
+                "a new password was set by a link, or a former address was taken back"
+            }
             EndReason::RefreshReuse => {
                 "a refresh token that had been exchanged already came back, which happens when somebody has copied it"
             }

@@ -11,6 +11,7 @@ mod mint;
 mod operator;
 mod outbox;
 mod picture;
+mod recovery;
 mod store;
 mod trail;
 mod verb;
@@ -21,6 +22,7 @@ pub use hasher::{HashGauges, HashSettings};
 pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
+pub use recovery::LinkSeen;
 pub use store::{Place, is_bound as is_bound_to_master_key};
 pub use trail::{Closed, Ending, EventQuery, MAX_EVENTS, Noted, Tidied, TrailFlaw, TrailReport};
 

@@ -91,6 +91,11 @@ impl Mint {
         Digest::of(&self.ticket_text(form, place))
     }
 
+    /// The link of a token; none for a text that we did not make.
+    pub fn open_link(&self, token: &Secret) -> Option<(LinkKind, LinkId)> {
+        self.links.open(token.expose())
+    }
+
     /// A new session of the contract with the place of its first refresh token.
     pub fn session(
         &self,

@@ -12,10 +12,12 @@ use domain::event::{Actor, Detail, Event, EventKind};
 use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::input::Input;
+use domain::letter::Letter;
 use domain::password::Stored;
 use domain::policy::OwnWords;
 use domain::rule::password::flaws;
 use domain::rule::profile::own_avatar;
+use domain::rule::recovery::address_of;
 use domain::secret::Secret;
 use domain::session::EndReason;
 use domain::time::Moment;
@@ -192,7 +194,9 @@ impl Engine {
                 return Ok(account.user);
             }
             let edited = edit.applied_to(&account.user);
-            let changes = edit_changes(&account, edit, now);
+            let moves = edit.email.is_some() && address_of(&edited) != address_of(&account.user);
+            let mut changes = edit_changes(&account, edit, now);
+            changes.extend(self.told(Letter::EmailChanged, &account.user).filter(|_| moves));
             match self.store().record(changes).await? {
                 Ok(_) => return Ok(edited),
                 Err(Conflict::Stale) => {}
@@ -220,6 +224,8 @@ impl Engine {
                 vec![Change::SetPassword { user, epoch: account.epoch, hash: Some(hash.clone()), at: now }];
             changes.extend(cut_off(&account, EndReason::PasswordChange, now));
             changes.push(note(now, Some(user), "user set-password").noted());
+            changes.push(Change::EndLinks { user, undo: false });
+            changes.extend(self.told(Letter::PasswordChanged, &account.user));
             if self.store().record(changes).await?.is_ok() {
                 return Ok(account.user);
             }
@@ -289,7 +295,7 @@ impl Engine {
         }
     }
 
-    fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
+    pub(crate) fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
         self.find_account(who)?.ok_or_else(|| refused(format!("nobody has {who}")))
     }
 

@@ -88,6 +88,7 @@ fn carried(act: &Act) -> Result<(), String> {
         Act::Keep(..) | Act::Cookie(..) | Act::Claim(..) => return Ok(()),
         Act::Advance(_) => "advance",
         Act::Sign(..) => "sign",
+        Act::Letter(..) => "keep … = letter",
         Act::Edit(..) => "edit",
         Act::Delete(_) => "delete",
     };

@@ -11,7 +11,9 @@ use dialect::transcript::{
 use dialect::{Dialect, Pages};
 use domain::house::House;
 use domain::id::UserId;
+use domain::letter::Letter;
 use domain::limit::Limits;
+use domain::link::LinkKind;
 use domain::password::{Backend, Params, Workspace};
 use domain::secret::SecretBytes;
 use domain::time::Moment;
@@ -25,6 +27,8 @@ use std::sync::atomic::AtomicU64;
 
 /// When conversations begin that name no moment: 2024-03-10T14:20:00Z.
 const BEGINNING: Moment = Moment::from_seconds(1_710_080_400);
+/// Letters of one conversation.
+const MAX_LETTERS: u32 = 1000;
 /// The public address of the stage.
 const ISSUER: &str = "https://auth.example.com";
 /// Signs HS256 tokens on the stage. Known to everybody; a server never uses it.
@@ -74,7 +78,7 @@ impl Stage {
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),
-            house: House { limits, ..House::default() },
+            house: House { limits, ..head.house.clone() },
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;
@@ -161,6 +165,10 @@ impl Stage {
                 let claims = filled(claims, kept)?;
                 kept.insert(name.clone(), self.keys.sign(claims.as_bytes()));
             }
+            Act::Letter(name, letter, to) => {
+                let token = self.link_token(*letter, to)?;
+                keep(kept, name, token, "link")?;
+            }
             Act::Edit(id, edit) => {
                 let change = user_change(edit)?;
                 let who = Who::Id(UserId(*id));
@@ -172,6 +180,17 @@ impl Stage {
             }
         }
         Ok(())
+    }
+}
+
+impl Stage {
+    /// The token of the link in the newest letter of a kind to an address, as its reader would find it.
+    fn link_token(&self, letter: Letter, to: &str) -> Result<Option<String>, String> {
+        let engine = self.speaker.engine();
+        let posts = engine.letters_waiting(None, MAX_LETTERS).map_err(|fault| fault.to_string())?;
+        let found = posts.iter().rev().find(|post| post.letter == letter && post.to == to);
+        let link = found.and_then(|post| Some((LinkKind::of(letter)?, post.link?)));
+        Ok(link.map(|(kind, id)| engine.link_token(kind, id).expose().to_owned()))
     }
 }
 
@@ -204,7 +223,7 @@ pub(crate) async fn converse(
                         let value = kept.get(token).and_then(|token| claim(token, wanted));
                         keep(&mut kept, name, value, wanted)
                     }
-                    Act::Advance(_) | Act::Sign(..) | Act::Edit(..) | Act::Delete(_) => {
+                    Act::Advance(_) | Act::Sign(..) | Act::Letter(..) | Act::Edit(..) | Act::Delete(_) => {
                         act(what, &mut kept).await
                     }
                 };

@@ -24,6 +24,8 @@ pub enum Answer {
     Yes { bare: bool },
     /// An address that is free.
     Free,
+    /// A sign-up of which only a letter tells.
+    Pending,
     /// A no.
     Refused(Box<Refusal>),
     /// Something broke: status.
@@ -31,18 +33,19 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Reads `full`, `bare`, `free`, `fault 500` or `refused CODE words…`.
+    /// Reads `full`, `bare`, `free`, `pending`, `fault 500` or `refused CODE words…`.
     pub fn parse(text: &str) -> Answer {
         let mut words = text.split(' ');
         match words.next().unwrap() {
             "" | "full" => Answer::Yes { bare: false },
             "bare" => Answer::Yes { bare: true },
             "free" => Answer::Free,
+            "pending" => Answer::Pending,
             "fault" => Answer::Fault(words.next().unwrap().parse().unwrap()),
             "refused" => {
                 Answer::Refused(Box::new(refusal(words.next().unwrap(), &words.collect::<Vec<_>>())))
             }
-            other => panic!("`{other}` is none of full, bare, free, fault and refused"),
+            other => panic!("`{other}` is none of full, bare, free, pending, fault and refused"),
         }
     }
 }
@@ -67,6 +70,9 @@ pub fn refusal(code: &str, words: &[&str]) -> Refusal {
         "unknown_user" => Refusal::UnknownUser,
         "account_inactive" => Refusal::AccountInactive,
         "account_suspended" => Refusal::AccountSuspended,
+        "email_unverified" => Refusal::EmailUnverified,
+        "link_invalid" => Refusal::LinkInvalid,
+        "mail_off" => Refusal::MailOff,
         "credentials_missing" => Refusal::CredentialsMissing,
         "credentials_malformed" => Refusal::CredentialsMalformed,
         other => token_refusal(other, words),
@@ -132,6 +138,13 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::ChangePassword { .. } => Outcome::PasswordChanged { user },
         Command::DeleteAccount { .. } => Outcome::AccountDeleted,
         Command::CheckEmail { email } => Outcome::EmailChecked { email: email.clone(), exists },
+        Command::RequestVerification { .. } | Command::RequestReset { .. } | Command::ChangeEmail { .. } => {
+            Outcome::LetterAsked
+        }
+        Command::VerifyEmail { .. } => Outcome::EmailVerified,
+        Command::ResetPassword { .. } => Outcome::PasswordReset,
+        Command::ConfirmEmail { .. } => Outcome::EmailConfirmed,
+        Command::UndoEmail { .. } => Outcome::EmailRestored,
     })
 }
 
@@ -152,7 +165,14 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::VerifyToken { .. }
         | Command::ChangePassword { .. }
         | Command::DeleteAccount { .. }
-        | Command::CheckEmail { .. } => return None,
+        | Command::CheckEmail { .. }
+        | Command::RequestVerification { .. }
+        | Command::VerifyEmail { .. }
+        | Command::RequestReset { .. }
+        | Command::ResetPassword { .. }
+        | Command::ChangeEmail { .. }
+        | Command::ConfirmEmail { .. }
+        | Command::UndoEmail { .. } => return None,
     };
     (!flaws.is_empty()).then_some(flaws.as_slice())
 }

@@ -54,6 +54,9 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::UnknownUser
         | Refusal::AccountInactive
         | Refusal::AccountSuspended
+        | Refusal::EmailUnverified
+        | Refusal::LinkInvalid
+        | Refusal::MailOff
         | Refusal::CredentialsMissing
         | Refusal::CredentialsMalformed
         | Refusal::TokenInvalid
@@ -89,11 +92,7 @@ fn command(command: &Command) -> Vec<String> {
         Command::SignUp(sign_up) => lines.extend(self::sign_up(sign_up)),
         Command::UpdateProfile(update) => lines.extend(update_profile(update)),
         Command::SignIn { login, password, exact } => {
-            let (kind, login) = match login {
-                Login::Email(text) => ("email", text),
-                Login::Username(text) => ("username", text),
-                Login::Either(text) => ("login", text),
-            };
+            let (kind, login) = login_of(login);
             text(kind, Some(login));
             text("password", Some(password.expose()));
             lines.extend(exact.then(|| "exact".to_owned()));
@@ -120,10 +119,36 @@ fn command(command: &Command) -> Vec<String> {
             text("password", shown(password).as_deref());
             lines.extend(self::target(target.as_ref()));
         }
-        Command::CheckEmail { email } => text("email", Some(email)),
+        Command::CheckEmail { email } | Command::RequestVerification { email } => text("email", Some(email)),
+        Command::RequestReset { login } => {
+            let (kind, login) = login_of(login);
+            text(kind, Some(login));
+        }
+        Command::ChangeEmail { email, password } => {
+            text("email", Some(email));
+            text("password", Some(password.expose()));
+        }
+        Command::VerifyEmail { token, password } | Command::ConfirmEmail { token, password } => {
+            text("token", Some(token.expose()));
+            text("password", shown(password).as_deref());
+        }
+        Command::ResetPassword { token, new } => {
+            text("token", Some(token.expose()));
+            text("new_password", Some(new.expose()));
+        }
+        Command::UndoEmail { token } => text("token", Some(token.expose())),
         Command::SignOutEverywhere | Command::ListSessions | Command::EndOtherSessions | Command::WhoAmI => {}
     }
     lines
+}
+
+/// The input that named somebody, and what was typed.
+fn login_of(login: &Login) -> (&'static str, &str) {
+    match login {
+        Login::Email(text) => ("email", text),
+        Login::Username(text) => ("username", text),
+        Login::Either(text) => ("login", text),
+    }
 }
 
 fn sign_up(sign_up: &SignUp) -> Vec<String> {

@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod fresh;
 pub mod password;
 pub mod profile;
+pub mod recovery;
 pub mod refresh;
 pub mod sessions;
 pub mod sign_in;

@@ -7,6 +7,7 @@ use crate::event::EventKind;
 use crate::id::SessionId;
 use crate::input::{Flaw, Input, Rule};
 use crate::judgement::Judgement;
+use crate::letter::Letter;
 use crate::password::{MAX_CODE_POINTS, PasswordFault, prepare};
 use crate::policy::OwnWords;
 use crate::refusal::Refusal;
@@ -34,7 +35,8 @@ pub fn refuse_change(account: &Account, scene: &Scene<'_>) -> Judgement<()> {
     Judgement::refuse(refusal, vec![note])
 }
 
-/// Sets the password; all sessions but the current one end with the old one (SEC-43).
+/// Sets the password; all sessions but the current one end with the old one, and so do links that were sent before
+/// (SEC-43). The address is told (SEC-46).
 pub fn judge_change(
     account: &Account,
     current: Option<SessionId>,
@@ -42,12 +44,14 @@ pub fn judge_change(
     scene: &Scene<'_>,
 ) -> Judgement<()> {
     let user = account.user.id;
-    let changes = vec![
+    let mut changes = vec![
         Change::SetPassword { user, epoch: account.epoch, hash: Some(hash), at: scene.now },
         Change::CutTokens { user, at: account.cut_line(scene.now) },
         Change::EndSessions { user, except: current, reason: EndReason::PasswordChange, at: scene.now },
+        Change::EndLinks { user, undo: false },
         scene.note(EventKind::PasswordChanged, Some(user), current),
     ];
+    changes.extend(scene.letter(Letter::PasswordChanged, &account.user, None));
     Judgement::grant((), changes)
 }
 

@@ -5,6 +5,8 @@ use super::sign_up::Identity;
 use crate::change::Change;
 use crate::command::{Target, UpdateProfile};
 use crate::event::EventKind;
+use crate::identifier::EmailKey;
+use crate::input::{Flaw, Input, Rule};
 use crate::judgement::Judgement;
 use crate::refusal::Refusal;
 use crate::shape::short_id;
@@ -73,6 +75,23 @@ pub fn judge_target(target: Option<&Target>, user: &User) -> Result<(), Refusal>
     if mine { Ok(()) } else { Err(Refusal::NotYours) }
 }
 
+/// Takes another address out of a request, where it has to be confirmed first: it is asked for instead (SEC-34).
+///
+/// Refused where the contract has a verb for it that asks for the password (SEC-45). Another spelling is no other address.
+pub fn set_aside(
+    identity: &mut Identity,
+    user: &User,
+    scene: &Scene<'_>,
+) -> Result<Option<(String, EmailKey)>, Flaw> {
+    let held = user.email.as_deref().and_then(EmailKey::parse);
+    let is_other = |(_, key): &mut (String, EmailKey)| held.as_ref() != Some(key);
+    let moved = if scene.house.recovery.mail { identity.email.take_if(is_other) } else { None };
+    match moved {
+        Some(_) if scene.contract.has_change_email => Err(Flaw::new(Input::Email, Rule::Unconfirmed)),
+        moved => Ok(moved),
+    }
+}
+
 /// The fields that would differ. Another address is an unverified one (SEC-34); another spelling of it is not another.
 pub fn edit(request: &UpdateProfile, identity: &Identity, user: &User) -> UserEdit {
     let mut edit = UserEdit::default();
@@ -84,8 +103,7 @@ pub fn edit(request: &UpdateProfile, identity: &Identity, user: &User) -> UserEd
     if let Some((text, key)) = &identity.email
         && user.email.as_ref() != Some(text)
     {
-        let same_mailbox =
-            user.email.as_deref().and_then(crate::identifier::EmailKey::parse).is_some_and(|old| old == *key);
+        let same_mailbox = user.email.as_deref().and_then(EmailKey::parse).is_some_and(|old| old == *key);
         edit.email_verified = (user.email_verified && !same_mailbox).then_some(false);
         edit.email = Some(Some((text.clone(), key.clone())));
     }

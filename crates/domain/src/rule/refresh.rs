@@ -84,7 +84,7 @@ fn standing(
     if session.contract != scene.contract.name || !presented.genuine || presented.counter > session.counter {
         return Some(Refusal::TokenInvalid);
     }
-    if !account.is_active() {
+    if !account.is_active() || scene.awaits_proof(&account.user) {
         return Some(Refusal::TokenUserInactive);
     }
     match session.ended {

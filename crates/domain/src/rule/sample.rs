@@ -24,7 +24,7 @@ static HOUSE: House = House {
     sessions: SessionRules::DEFAULT,
     limits: Limits::DEFAULT,
     retention: Retention::DEFAULT,
-    recovery: RecoveryRules { mail: true, require_verified: false },
+    recovery: RecoveryRules { mail: true, ..RecoveryRules::DEFAULT },
 };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
@@ -67,6 +67,8 @@ pub(super) fn contract() -> Contract {
             attributes: Map::new(),
         },
         sign_up_gives_tokens: true,
+        sign_up_can_wait: false,
+        has_change_email: false,
         accept_until: None,
         weakenings: Vec::new(),
     }

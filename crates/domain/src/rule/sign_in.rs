@@ -15,7 +15,8 @@ pub struct Offer {
     pub session: NewSession,
 }
 
-/// Password first, then status, so that nobody learns of a ban without the password (SEC-10).
+/// Password first, then status, so that nobody learns of a ban without the password (SEC-10); an address that has to be
+/// verified first comes last (SEC-37).
 ///
 /// `account` absent = nobody is meant. `matches` = the password is that of the account.
 pub fn judge(account: Option<&Account>, matches: bool, offer: Offer, scene: &Scene<'_>) -> Judgement<()> {
@@ -23,7 +24,7 @@ pub fn judge(account: Option<&Account>, matches: bool, offer: Offer, scene: &Sce
         None => Some(Refusal::UnknownUser),
         Some(_) if !matches => Some(Refusal::InvalidCredentials),
         Some(account) => match account.user.status {
-            Status::Active => None,
+            Status::Active => scene.awaits_proof(&account.user).then_some(Refusal::EmailUnverified),
             Status::Inactive => Some(Refusal::AccountInactive),
             Status::Suspended => Some(Refusal::AccountSuspended),
         },

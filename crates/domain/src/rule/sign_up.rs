@@ -2,11 +2,13 @@
 
 use super::Scene;
 use super::profile::Picture;
+use super::recovery::welcome;
 use crate::change::{Change, Whose};
 use crate::command::SignUp;
 use crate::event::EventKind;
 use crate::identifier::{EmailKey, USERNAME_MAX_CHARS, UsernameKey};
 use crate::input::{Flaw, Input, Rule};
+use crate::letter::LinkId;
 use crate::refusal::Refusal;
 use crate::session::NewSession;
 use crate::user::{NewUser, Status, StoredHash};
@@ -87,6 +89,8 @@ pub struct Admission {
     pub picture: Option<Picture>,
     /// The session to be opened at once.
     pub session: Option<NewSession>,
+    /// The link of the first letter, where letters are delivered.
+    pub link: Option<LinkId>,
 }
 
 /// The user as it will start. Role, permissions and status come from the contract alone (SEC-33); attributes of the
@@ -129,7 +133,17 @@ pub fn changes(newcomer: &NewUser, admission: &Admission, scene: &Scene<'_>) -> 
     }
     let session = admission.session.as_ref().map(|session| session.id);
     changes.push(scene.note(EventKind::SignedUp, None, session));
+    if let (Some(to), Some(link)) = (&newcomer.email, admission.link) {
+        changes.push(welcome(&newcomer.first_name, to.clone(), link, scene));
+    }
     changes
+}
+
+/// Whether a sign-up with this identity is answered by a letter alone, whoever has the address (SEC-14).
+///
+/// A user name is seen by others anyway: one that is taken is told, and without an address there is no letter.
+pub fn waits(identity: &Identity, scene: &Scene<'_>) -> bool {
+    scene.house.recovery.mail && scene.contract.sign_up_can_wait && identity.email.is_some()
 }
 
 #[cfg(test)]
@@ -190,7 +204,7 @@ mod tests {
             attributes: json!({"plan": "gold", "age": 30, "none": null}).as_object().unwrap().clone(),
             ..SignUp::default()
         };
-        let admission = Admission { uuid: Uuid::nil(), hash: None, picture: None, session: None };
+        let admission = Admission { uuid: Uuid::nil(), hash: None, picture: None, session: None, link: None };
         let user = newcomer(&request, &Identity::default(), &admission, &scene(&contract));
         assert_eq!(json!(user.attributes), json!({"plan": "free", "age": 30}));
         assert_eq!((user.role.as_str(), user.status, user.email_verified), ("author", Status::Active, false));

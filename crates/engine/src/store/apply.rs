@@ -2,7 +2,7 @@
 
 use super::events::Trail;
 use super::fault::Halt;
-use super::{avatars, failures, outbox, schemes, sessions, trail, users};
+use super::{avatars, failures, links, outbox, schemes, sessions, trail, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -41,7 +41,9 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::UpgradeHash { .. }
         | Change::SetPassword { .. }
         | Change::CountFailure { .. }
-        | Change::DeleteUser { .. } => false,
+        | Change::DeleteUser { .. }
+        | Change::Offer(_)
+        | Change::OpenLink(_) => false,
         Change::OpenSession { .. }
         | Change::NoteSignIn { .. }
         | Change::RotateSession { .. }
@@ -57,6 +59,8 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::DropAvatar { .. }
         | Change::ForgetSessions { .. }
         | Change::Post(_)
+        | Change::UseLink { .. }
+        | Change::EndLinks { .. }
         | Change::ClaimLetter { .. }
         | Change::PostponeLetter { .. }
         | Change::DropLetter { .. }
@@ -125,6 +129,10 @@ impl List {
             }
             Change::DropAvatar { name } => avatars::remove(conn, name)?,
             Change::DeleteUser { user, epoch } => users::delete(conn, *user, *epoch)?,
+            Change::Offer(offer) => links::offer(conn, offer, self.added)?,
+            Change::OpenLink(link) => links::open(conn, link, link.user.or(self.added))?,
+            Change::UseLink { link, at } => links::use_up(conn, *link, *at)?,
+            Change::EndLinks { user, undo } => links::end(conn, *user, *undo)?,
             Change::Post(letter) => outbox::add(conn, letter, letter.user.or(self.added))?,
             Change::ClaimLetter { letter, due_at, until } => outbox::claim(conn, *letter, *due_at, *until)?,
             Change::PostponeLetter { letter, due_at } => outbox::postpone(conn, *letter, *due_at)?,

@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0008_audit"),
     migration!("0009_master_key"),
     migration!("0010_limits"),
+    migration!("0011_links"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

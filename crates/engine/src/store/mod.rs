@@ -11,6 +11,7 @@ mod failures;
 mod fault;
 mod file;
 mod import;
+mod links;
 mod master;
 mod migrate;
 mod outbox;
@@ -33,7 +34,8 @@ use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
-use domain::letter::LetterId;
+use domain::letter::{LetterId, LinkId};
+use domain::link::Link;
 use domain::seal::MasterKeyId;
 use domain::session::{ListedSession, Session};
 use domain::time::Moment;
@@ -144,7 +146,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(Ok(Applied::default()));
         }
-        let posts = changes.iter().any(|change| matches!(change, Change::Post(_)));
+        let posts = changes.iter().any(|change| matches!(change, Change::Post(_) | Change::Offer(_)));
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Record(List { changes, answer }))?;
         let recorded = answered.await.map_err(|_| GONE)?;
@@ -208,16 +210,28 @@ impl Store {
         self.look(|conn| sessions::live(conn, user, now, most))
     }
 
-    /// Which of these names belong to somebody other than `except`.
+    /// A link, used or not, with its user.
+    pub fn link(&self, id: LinkId) -> Result<Option<(Link, Account)>, Fault> {
+        self.look(|conn| links::by_id(conn, id))
+    }
+
+    /// Which of these names belong to somebody other than `except`. An address belongs to its former owner, too, while
+    /// a link could give it back.
     pub fn taken(
         &self,
         email: Option<&EmailKey>,
         username: Option<&UsernameKey>,
         except: Option<UserId>,
+        now: Moment,
     ) -> Result<Taken, Fault> {
+        let kept = |conn: &_, key| {
+            Ok::<_, Fault>(
+                users::email_is_taken(conn, key, except)? || links::is_reserved(conn, key, except, now)?,
+            )
+        };
         self.look(|conn| {
             Ok(Taken {
-                email: email.map_or(Ok(false), |key| users::email_is_taken(conn, key, except))?,
+                email: email.map_or(Ok(false), |key| kept(conn, key))?,
                 username: username.map_or(Ok(false), |key| users::username_is_taken(conn, key, except))?,
             })
         })

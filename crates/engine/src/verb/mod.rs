@@ -10,6 +10,7 @@ mod fresh;
 mod page;
 mod password;
 mod profile;
+mod recovery;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -112,6 +113,19 @@ impl Turn<'_> {
             Command::DeleteAccount { target, password } => {
                 self.delete_account(target.as_ref(), password.as_ref()).await
             }
+            Command::RequestVerification { email } => {
+                self.count_request()?;
+                self.request_verification(email).await
+            }
+            Command::VerifyEmail { token, password } => self.verify_email(&token, password.as_ref()).await,
+            Command::RequestReset { login } => {
+                self.count_request()?;
+                self.request_reset(&login).await
+            }
+            Command::ResetPassword { token, new } => self.reset_password(&token, &new).await,
+            Command::ChangeEmail { email, password } => self.change_email(&email, &password).await,
+            Command::ConfirmEmail { token, password } => self.confirm_email(&token, password.as_ref()).await,
+            Command::UndoEmail { token } => self.undo_email(&token).await,
             Command::CheckEmail { email } => {
                 self.count_request()?;
                 self.check_email(email)

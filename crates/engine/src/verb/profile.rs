@@ -7,7 +7,8 @@ use domain::command::{AvatarEdit, Target, UpdateProfile};
 use domain::input::{Flaw, Input, Rule};
 use domain::outcome::Outcome;
 use domain::refusal::Refusal;
-use domain::rule::profile::{Picture, PictureEdit, edit, judge_edit, judge_target};
+use domain::rule::profile::{Picture, PictureEdit, edit, judge_edit, judge_target, set_aside};
+use domain::rule::recovery::Address;
 use domain::rule::sign_up::{Identity, refusal, taken_flaws};
 use domain::user::{User, UserEdit};
 
@@ -21,7 +22,11 @@ impl Turn<'_> {
             let mut identity =
                 Identity::read(request.username.as_deref(), request.email.as_deref(), request.flaws.clone());
             let mut flaws = std::mem::take(&mut identity.flaws);
-            flaws.extend(self.taken_by_others(&identity, &account.user)?);
+            let moved = set_aside(&mut identity, &account.user, &self.scene).unwrap_or_else(|flaw| {
+                flaws.push(flaw);
+                None
+            });
+            flaws.extend(self.taken_by_others(&identity, moved.as_ref(), &account.user)?);
             if flaws.is_empty() && picture.is_none() {
                 match self.picture_edit(request.avatar.as_ref()).await? {
                     Ok(edit) => picture = Some(edit),
@@ -34,7 +39,11 @@ impl Turn<'_> {
             let edit = edit(request, &identity, &account.user);
             let judgement =
                 judge_edit(&account, edit, picture.as_ref().unwrap_or(&PictureEdit::Keep), &self.scene);
-            if self.record(judgement.changes).await?.is_ok() {
+            let mut changes = judgement.changes;
+            if let Some(moved) = &moved {
+                changes.extend(self.change_asked(&account, moved)?);
+            }
+            if self.record(changes).await?.is_ok() {
                 return Ok(Outcome::ProfileUpdated { user: judgement.result? });
             }
         }
@@ -72,12 +81,18 @@ impl Turn<'_> {
         Err(Fault::Contended("set_avatar").into())
     }
 
-    fn taken_by_others(&self, identity: &Identity, user: &User) -> Result<Vec<Flaw>, Fault> {
-        let (username, email) = (identity.username.as_ref(), identity.email.as_ref());
+    fn taken_by_others(
+        &self,
+        identity: &Identity,
+        moved: Option<&Address>,
+        user: &User,
+    ) -> Result<Vec<Flaw>, Fault> {
+        let (username, email) = (identity.username.as_ref(), identity.email.as_ref().or(moved));
         let taken = self.engine.store().taken(
             email.map(|(_, key)| key),
             username.map(|(_, key)| key),
             Some(user.id),
+            self.scene.now,
         )?;
         Ok(taken_flaws(taken.username, taken.email))
     }

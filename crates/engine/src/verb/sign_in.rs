@@ -49,7 +49,7 @@ impl Turn<'_> {
     }
 
     /// Who is meant. `exact`: only by the stored spelling; the user who has another one comes second.
-    fn who(&self, login: &Login, exact: bool) -> Result<(Option<Account>, Option<UserId>), Fault> {
+    pub(super) fn who(&self, login: &Login, exact: bool) -> Result<(Option<Account>, Option<UserId>), Fault> {
         let text = typed(login);
         if text.len() > MAX_LOGIN_BYTES {
             return Ok((None, None));

@@ -9,9 +9,13 @@ use domain::identifier::UsernameKey;
 use domain::input::{Flaw, Input, Rule};
 use domain::outcome::Outcome;
 use domain::policy::OwnWords;
+use domain::refusal::Refusal;
 use domain::rule::password;
 use domain::rule::profile::Picture;
-use domain::rule::sign_up::{Admission, Identity, changes, newcomer, next_username, refusal, taken_flaws};
+use domain::rule::recovery::repeated_sign_up;
+use domain::rule::sign_up::{
+    Admission, Identity, changes, newcomer, next_username, refusal, taken_flaws, waits,
+};
 use domain::time::Moment;
 use domain::user::{Account, NewUser, StoredHash};
 
@@ -29,8 +33,15 @@ impl Turn<'_> {
     pub(super) async fn sign_up(&self, request: &SignUp) -> Result<Outcome, Error> {
         let mut prepared = Prepared::default();
         for _ in 0..TRIES {
-            let identity = self.judged_identity(request, &mut prepared).await?;
-            let session = match self.caller.contract.sign_up_gives_tokens {
+            let (identity, is_known) = self.judged_identity(request, &mut prepared).await?;
+            let waits = waits(&identity, &self.scene);
+            if is_known {
+                self.tell_owner(&identity).await?;
+                return Ok(Outcome::SignUpPending);
+            }
+            let recovery = &self.scene.house.recovery;
+            let gives_tokens = self.caller.contract.sign_up_gives_tokens && !waits;
+            let session = match gives_tokens && !recovery.require_verified {
                 true => Some(self.new_session()?),
                 false => None,
             };
@@ -39,11 +50,18 @@ impl Turn<'_> {
                 hash: prepared.hash.clone(),
                 picture: prepared.picture.clone(),
                 session: session.as_ref().map(|(session, _)| session.clone()),
+                link: if recovery.mail { Some(self.link_id()?) } else { None },
             };
             let newcomer = newcomer(request, &identity, &admission, &self.scene);
             let Ok(applied) = self.record(changes(&newcomer, &admission, &self.scene)).await? else {
                 continue;
             };
+            if waits {
+                return Ok(Outcome::SignUpPending);
+            }
+            if gives_tokens && recovery.require_verified {
+                return Err(Refusal::EmailUnverified.into());
+            }
             let account = account(newcomer, added(&applied)?);
             let tokens = match &session {
                 Some((session, place)) => Some(self.first_tokens(&account, session, *place)?),
@@ -54,10 +72,36 @@ impl Turn<'_> {
         Err(Fault::Contended("sign_up").into())
     }
 
-    /// The identity of the new account, once everything about the request is in order.
-    async fn judged_identity(&self, request: &SignUp, prepared: &mut Prepared) -> Result<Identity, Error> {
+    /// Tells the owner of an address that somebody wanted to sign up with it (SEC-14).
+    async fn tell_owner(&self, identity: &Identity) -> Result<(), Error> {
+        let key = identity.email.as_ref().map(|(_, key)| key);
+        let owner = key.map_or(Ok(None), |key| self.engine.store().account_by_email(key))?;
+        let changes = repeated_sign_up(owner.as_ref().map(|owner| &owner.user), &self.scene);
+        // Letters without links rely on nothing.
+        self.record(changes).await?.ok();
+        Ok(())
+    }
+
+    /// The identity of the new account, once everything about the request is in order; and whether its address has an
+    /// account that must not be told.
+    async fn judged_identity(
+        &self,
+        request: &SignUp,
+        prepared: &mut Prepared,
+    ) -> Result<(Identity, bool), Error> {
         let mut identity = read_identity(request);
-        let taken = self.claim(&mut identity, request.username_made)?;
+        if self.scene.house.recovery.require_verified && identity.email.is_none() && identity.flaws.is_empty()
+        {
+            // Nobody could ever verify it.
+            identity.flaws.push(Flaw::new(Input::Email, Rule::Required));
+        }
+        let mut taken = self.claim(&mut identity, request.username_made)?;
+        let mut is_known = false;
+        if waits(&identity, &self.scene) {
+            let others = taken.len();
+            taken.retain(|flaw| flaw.input != Input::Email);
+            is_known = taken.len() < others;
+        }
         let heard = identity.flaws.is_empty();
         let in_password = if heard { self.password_flaws(request, &identity) } else { Vec::new() };
         let mut flaws = std::mem::take(&mut identity.flaws);
@@ -73,7 +117,7 @@ impl Turn<'_> {
                 None => None,
             };
         }
-        refusal(flaws).map_or(Ok(identity), |refusal| Err(refusal.into()))
+        refusal(flaws).map_or(Ok((identity, is_known)), |refusal| Err(refusal.into()))
     }
 
     /// What belongs to others. A user name that was made gets a number until it is free.
@@ -82,8 +126,12 @@ impl Turn<'_> {
         let mut tried = 0;
         loop {
             let (email, username) = (identity.email.as_ref(), identity.username.as_ref());
-            let taken =
-                self.engine.store().taken(email.map(|(_, key)| key), username.map(|(_, key)| key), None)?;
+            let taken = self.engine.store().taken(
+                email.map(|(_, key)| key),
+                username.map(|(_, key)| key),
+                None,
+                self.scene.now,
+            )?;
             tried += 1;
             let Some(made) = made.as_ref().filter(|_| taken.username && tried < MADE_NAMES) else {
                 return Ok(taken_flaws(taken.username, taken.email));

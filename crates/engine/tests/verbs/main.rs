@@ -10,6 +10,7 @@ mod limits;
 mod model;
 mod operator;
 mod profile;
+mod recovery;
 mod sessions;
 mod sign_in;
 mod sign_up;

@@ -6,7 +6,7 @@ use domain::command::{Command, Login, SignUp};
 use domain::contract::{
     AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
 };
-use domain::house::{House, SessionRules};
+use domain::house::{House, RecoveryRules, SessionRules};
 use domain::limit::Limits;
 use domain::outcome::{Outcome, Tokens};
 use domain::password::{Backend, Params};
@@ -44,7 +44,7 @@ fn cheap() -> HashSettings {
     }
 }
 
-fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits) -> Engine {
+fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits, recovery: RecoveryRules) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place: Place::Memory,
@@ -57,6 +57,7 @@ fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits) -> Engi
         house: House {
             sessions: SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT },
             limits,
+            recovery,
             ..House::default()
         },
     })
@@ -70,19 +71,27 @@ impl World {
 
     pub fn with_cap(contract: Contract, sessions_per_user: u32) -> World {
         let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
-        World { engine: engine(sessions_per_user, cheap(), Limits::OFF), contract, keys }
+        World {
+            engine: engine(sessions_per_user, cheap(), Limits::OFF, RecoveryRules::DEFAULT),
+            contract,
+            keys,
+        }
     }
 
     /// Where tries are counted. The clock stands still, so no budget fills up by itself.
     pub fn limited(contract: Contract, limits: Limits) -> World {
-        World { engine: engine(50, cheap(), limits), ..World::new(contract) }
+        World { engine: engine(50, cheap(), limits, RecoveryRules::DEFAULT), ..World::new(contract) }
+    }
+
+    pub fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
+        World { engine: engine(50, cheap(), Limits::OFF, recovery), ..World::new(contract) }
     }
 
     /// One thread that hashes slowly, and room for eight to wait.
     pub fn slow(contract: Contract) -> World {
         let params = Params::new(16 * 1024, 2, 1).unwrap();
         let hashing = HashSettings { params, workers: 1, queue: 8, ..cheap() };
-        World { engine: engine(50, hashing, Limits::OFF), ..World::new(contract) }
+        World { engine: engine(50, hashing, Limits::OFF, RecoveryRules::DEFAULT), ..World::new(contract) }
     }
 
     pub fn caller(&self, bearer: Option<&str>) -> Caller<'_> {
@@ -205,6 +214,8 @@ pub fn opaque() -> Contract {
             attributes: Map::new(),
         },
         sign_up_gives_tokens: true,
+        sign_up_can_wait: false,
+        has_change_email: false,
         accept_until: None,
         weakenings: Vec::new(),
     }

@@ -55,6 +55,11 @@ pub enum UserCommand {
         /// Id, UUID, e-mail address or user name
         who: String,
     },
+    /// Send a letter that lets the user set a new password; the one in force stays until then
+    Reset {
+        /// Id, UUID, e-mail address or user name
+        who: String,
+    },
     /// Delete a user for good
     Delete {
         /// Id, UUID, e-mail address or user name
@@ -153,6 +158,12 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
             let engine = open(config)?;
             let user = wait(engine.disable_user(&Who::parse(&who)))?;
             line(&format!("{} can not sign in any more; every session has ended.", name(&user)));
+            Ok(())
+        }
+        UserCommand::Reset { who } => {
+            let engine = open(config)?;
+            let user = wait(engine.start_reset(&Who::parse(&who)))?;
+            line(&format!("A letter for {} is in the outbox; its link is good for 30 minutes.", name(&user)));
             Ok(())
         }
         UserCommand::Delete { who, yes } => {

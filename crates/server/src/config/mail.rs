@@ -166,6 +166,13 @@ fn path(read: &Reading<'_>, name: &'static str) -> Result<Option<PathBuf>, Confi
 pub(super) fn check(config: &Config) -> Vec<ConfigFault> {
     let mut faults = Vec::new();
     if !config.mail.is_on() {
+        if config.house.recovery.require_verified {
+            let message = "recovery.require_verified needs mail.transport: without letters nobody can verify an address";
+            faults.push(ConfigFault {
+                place: "recovery.require_verified".to_owned(),
+                message: message.to_owned(),
+            });
+        }
         return faults;
     }
     let place = |name: &str| {

@@ -18,7 +18,7 @@ pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
 pub use weakening::HouseWeakening;
 
-use domain::house::{House, SessionRules};
+use domain::house::{House, RecoveryRules, SessionRules};
 use domain::password::{Backend, Params};
 use domain::retention::Retention;
 use domain::secret::Secret;
@@ -354,6 +354,7 @@ fn assemble(
             limits: tries::read(&read)?,
             sessions: session_rules(&read)?,
             retention: retention(&read, values)?,
+            recovery: recovery_rules(&read)?,
             ..House::default()
         },
         limits,
@@ -367,6 +368,15 @@ fn assemble(
         mail: mail::mail(&read, environment)?,
         pages: mail::pages(&read)?,
         values: shown.collect(),
+    })
+}
+
+fn recovery_rules(read: &Reading<'_>) -> Result<RecoveryRules, ConfigFault> {
+    Ok(RecoveryRules {
+        mail: false,
+        require_verified: read.text("recovery.require_verified")? == "on",
+        letters_per_minute: read.small("recovery.letters_per_minute")?,
+        letters_per_hour: read.small("recovery.letters_per_hour")?,
     })
 }
 

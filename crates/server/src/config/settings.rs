@@ -89,6 +89,19 @@ pub static SETTINGS: &[Setting] = &[
         "How long a proof of identity counts as fresh, where an action needs a fresh one.",
     ),
     setting(
+        "recovery.require_verified",
+        Kind::Choice(&["off", "on"]),
+        "off",
+        "Whether nobody gets a token before the address is verified. on needs mail.",
+    ),
+    setting(
+        "recovery.letters_per_minute",
+        Kind::Whole(1, 60),
+        "1",
+        "Letters of one purpose to one address within a minute; above it the answer is the same, without a letter.",
+    ),
+    setting("recovery.letters_per_hour", Kind::Whole(1, 600), "5", "The same within an hour."),
+    setting(
         "mail.transport",
         Kind::Choice(&["off", "log", "file", "smtp"]),
         "off",

@@ -56,11 +56,11 @@ pub async fn an_address_a_name_and_an_id_belong_to_one_account(store: Store) {
     assert_eq!(everybody(&store), 1);
 
     let (email, name) = (email.unwrap().1, name.unwrap().1);
-    let taken = |except| store.taken(Some(&email), Some(&name), except).unwrap();
+    let taken = |except| store.taken(Some(&email), Some(&name), except, Moment::from_millis(0)).unwrap();
     assert_eq!(taken(None), Taken { email: true, username: true });
     assert_eq!(taken(Some(first.user.id)), Taken::default());
     assert_eq!(taken(Some(UserId(99))), Taken { email: true, username: true });
-    assert_eq!(store.taken(None, None, None).unwrap(), Taken::default());
+    assert_eq!(store.taken(None, None, None, Moment::from_millis(0)).unwrap(), Taken::default());
 
     // Nobody's absent name is in the way of another absent name.
     add(&store, NewUser { username: None, email: None, ..person(3) }).await;
@@ -371,7 +371,12 @@ pub async fn a_new_address_is_unverified(store: Store) {
     done(&store, edit(&user, UserEdit { email: to("new@example.com"), ..UserEdit::default() })).await;
     let moved = account(&store, user.user.id).user;
     assert_eq!((moved.email.as_deref(), moved.email_verified), (Some("new@example.com"), false));
-    assert!(!store.taken(person(1).email.as_ref().map(|(_, key)| key), None, None).unwrap().email);
+    assert!(
+        !store
+            .taken(person(1).email.as_ref().map(|(_, key)| key), None, None, Moment::from_millis(0))
+            .unwrap()
+            .email
+    );
 }
 
 pub async fn a_new_status_bumps_the_epoch(store: Store) {
