@@ -22,6 +22,8 @@ pub enum Act {
     Edit(i64, Value),
     /// An operator deletes a user.
     Delete(i64),
+    /// The console offers a token to make the first administrator; it is kept under a name.
+    Offer(String),
 }
 
 impl Act {
@@ -50,10 +52,11 @@ impl Act {
                     serde_json::from_str(edit).map_err(|error| format!("this edit is not JSON: {error}"))?;
                 Act::Edit(id.parse().map_err(|_| "the id is a number")?, edit)
             }
+            "offer" if !rest.is_empty() => Act::Offer(rest.to_owned()),
             "delete" => Act::Delete(rest.parse().map_err(|_| "write `delete ID`")?),
             other => {
                 return Err(format!(
-                    "`{other}` is none of advance, keep, cookie, claim, sign, edit and delete"
+                    "`{other}` is none of advance, keep, cookie, claim, sign, edit, delete and offer"
                 ));
             }
         })

@@ -9,9 +9,10 @@ use crate::route::Route;
 use crate::said::Said;
 use crate::slot::slot_text;
 use crate::take::Check;
+use domain::admin::AdminVerb;
 use domain::command::Verb;
 use domain::contract::{
-    ClaimsPlan, Contract, LONG_ACCESS_SECONDS, PasswordPolicy, RefreshForm, Rotation, Weakening,
+    ClaimsPlan, Contract, LONG_ACCESS_SECONDS, PasswordPolicy, Purpose, RefreshForm, Rotation, Weakening,
 };
 use domain::input::Input;
 use domain::shape::Slot;
@@ -36,6 +37,7 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
         if !names.insert(route.name.as_str()) {
             fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));
         }
+        check_purpose(dialect, route, root);
         check_inputs(route, root);
         check_answers(dialect, route, root);
         check_path(route, root);
@@ -88,6 +90,48 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
         Verb::ResetPassword => (&[Token, NewPassword, PasswordConfirmation], &[&[Token], &[NewPassword]]),
         Verb::ChangeEmail => (&[Email, Password], &[&[Email], &[Password]]),
         Verb::UndoEmail => (&[Token], &[&[Token]]),
+        Verb::Admin(verb) => inputs_of_admin(verb),
+    }
+}
+
+fn inputs_of_admin(verb: AdminVerb) -> (&'static [Input], &'static [&'static [Input]]) {
+    use Input::*;
+    const PERSON: &[Input] = &[UserId, Email, Username, FirstName, LastName, PhoneNumber];
+    match verb {
+        AdminVerb::Bootstrap => (&[Token, Email, Password], &[&[Token], &[Email], &[Password]]),
+        AdminVerb::ListUsers => (&[Search, Role, Status, Limit, Cursor], &[]),
+        AdminVerb::CreateUser => {
+            (&[Email, Username, FirstName, LastName, PhoneNumber, Role], &[&[Email, Username]])
+        }
+        AdminVerb::EditUser => (PERSON, &[&[UserId]]),
+        AdminVerb::SetRole => (&[UserId, Role, Permissions], &[&[UserId], &[Role, Permissions]]),
+        AdminVerb::SetStatus => (&[UserId, Status], &[&[UserId], &[Status]]),
+        AdminVerb::EndSession => (&[UserId, SessionId], &[&[UserId], &[SessionId]]),
+        AdminVerb::ShowUser | AdminVerb::DeleteUser | AdminVerb::ListSessions | AdminVerb::EndSessions => {
+            (&[UserId], &[&[UserId]])
+        }
+        AdminVerb::ListKeys => (&[], &[]),
+        AdminVerb::CreateKey => (&[Name, Scopes, Days], &[&[Name], &[Scopes], &[Days]]),
+        AdminVerb::RevokeKey => (&[Key], &[&[Key]]),
+    }
+}
+
+/// Which verbs a contract may speak: those of users, or those of administrators with what a session needs.
+fn check_purpose(dialect: &Dialect, route: &Route, root: &Section<'_>) {
+    let fits = match (dialect.contract.purpose, route.verb) {
+        (Purpose::Application, verb) => !matches!(verb, Verb::Admin(_)),
+        (Purpose::Administration, verb) => {
+            !matches!(verb, Verb::SignUp | Verb::CheckEmail | Verb::DeleteAccount | Verb::UpdateProfile)
+        }
+    };
+    if !fits {
+        let message = match dialect.contract.purpose {
+            Purpose::Application => "is for administrators: the file needs `purpose = \"administration\"`",
+            Purpose::Administration => {
+                "is for the users of an application, not for `purpose = \"administration\"`"
+            }
+        };
+        fault(root, route, format!("`{}` {message}", route.verb.name()));
     }
 }
 
@@ -186,10 +230,17 @@ pub fn not_in_refusal(slot: &Slot) -> Option<&'static str> {
     }
     match slot {
         Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
-        Slot::Ended | Slot::Exists | Slot::AskedEmail | Slot::Claims | Slot::Sessions => {
-            Some("it belongs to a yes")
-        }
-        slot if slot.is_of_session() => Some("it belongs to a yes"),
+        Slot::Ended
+        | Slot::Sessions
+        | Slot::Exists
+        | Slot::AskedEmail
+        | Slot::Claims
+        | Slot::Users
+        | Slot::Keys
+        | Slot::KeySecret
+        | Slot::Total
+        | Slot::Next => Some("it belongs to a yes"),
+        slot if slot.is_of_key() || slot.is_of_session() => Some("it belongs to a yes"),
         Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
             Some("it belongs into messages")
         }
@@ -198,29 +249,7 @@ pub fn not_in_refusal(slot: &Slot) -> Option<&'static str> {
 }
 
 fn is_personal(slot: &Slot) -> bool {
-    use Slot::*;
-    matches!(
-        slot,
-        UserId
-            | UserUuid
-            | UserShortId(_)
-            | UserUsername
-            | UserEmail
-            | UserFirstName
-            | UserLastName
-            | UserFullName
-            | UserPhoneNumber
-            | UserAvatar
-            | UserRole
-            | UserPermissions
-            | UserStatus
-            | UserActive
-            | UserEmailVerified
-            | UserCreatedAt
-            | UserLastLoginAt
-            | UserAttributes
-            | UserAttribute(_)
-    ) || is_token(slot)
+    slot.is_of_user() || is_token(slot)
 }
 
 fn is_token(slot: &Slot) -> bool {
@@ -232,8 +261,28 @@ fn is_refresh(slot: &Slot) -> bool {
     matches!(slot, Slot::Refresh | Slot::RefreshExpiresIn | Slot::RefreshExpiresAt)
 }
 
-fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
-    let shows_user = !matches!(
+const ADMIN_USERS: Verb = Verb::Admin(AdminVerb::ListUsers);
+const ADMIN_SESSIONS: Verb = Verb::Admin(AdminVerb::ListSessions);
+const ADMIN_KEYS: Verb = Verb::Admin(AdminVerb::ListKeys);
+const ADMIN_NEW_KEY: Verb = Verb::Admin(AdminVerb::CreateKey);
+
+fn not_of_admin(verb: Verb, slot: &Slot) -> Option<&'static str> {
+    match slot {
+        Slot::Users | Slot::Next if verb != ADMIN_USERS => Some("only admin_list_users lists users"),
+        Slot::Keys if verb != ADMIN_KEYS => Some("only admin_list_keys lists keys"),
+        Slot::Total if ![ADMIN_USERS, ADMIN_KEYS].contains(&verb) => {
+            Some("only lists of administrators have it")
+        }
+        Slot::KeySecret if verb != ADMIN_NEW_KEY => Some("only admin_create_key has it"),
+        slot if slot.is_of_key() && verb != ADMIN_NEW_KEY => {
+            Some("it belongs into a list of keys: {keys|each:SHAPE}")
+        }
+        _ => None,
+    }
+}
+
+fn shows_user(verb: Verb) -> bool {
+    !matches!(
         verb,
         Verb::SignOut
             | Verb::SignOutEverywhere
@@ -250,7 +299,21 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
             | Verb::ChangeEmail
             | Verb::ConfirmEmail
             | Verb::UndoEmail
-    );
+            | Verb::Admin(
+                AdminVerb::ListUsers
+                    | AdminVerb::DeleteUser
+                    | AdminVerb::ListSessions
+                    | AdminVerb::EndSession
+                    | AdminVerb::EndSessions
+                    | AdminVerb::ListKeys
+                    | AdminVerb::CreateKey
+                    | AdminVerb::RevokeKey
+            )
+    )
+}
+
+fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
+    let shows_user = shows_user(verb);
     let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
     if is_refresh(slot) && dialect.contract.refresh.is_none() {
         return Some("the dialect has no [tokens.refresh]");
@@ -261,12 +324,22 @@ fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static 
     if is_personal(slot) && !shows_user {
         return Some("the verb shows no user");
     }
+    if let Some(why) = not_of_admin(verb, slot) {
+        return Some(why);
+    }
     match slot {
         Slot::Issued | Slot::Expires | Slot::TokenId | Slot::TokenUuid => Some("it belongs into claims"),
-        Slot::Sessions if verb != Verb::ListSessions => Some("only list_sessions lists them"),
+        Slot::Sessions if ![Verb::ListSessions, ADMIN_SESSIONS].contains(&verb) => {
+            Some("only list_sessions lists them")
+        }
         slot if slot.is_of_session() => Some("it belongs into a list of sessions: {sessions|each:SHAPE}"),
-        Slot::Ended if !matches!(verb, Verb::SignOutEverywhere | Verb::EndOtherSessions) => {
-            Some("only sign_out_everywhere and end_other_sessions count sessions")
+        Slot::Ended
+            if !matches!(
+                verb,
+                Verb::SignOutEverywhere | Verb::EndOtherSessions | Verb::Admin(AdminVerb::EndSessions)
+            ) =>
+        {
+            Some("only verbs that end several sessions count them")
         }
         Slot::Exists | Slot::AskedEmail if verb != Verb::CheckEmail => Some("only check_email knows it"),
         Slot::Claims if verb != Verb::VerifyToken => Some("only verify_token shows claims"),

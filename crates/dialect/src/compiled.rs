@@ -11,7 +11,7 @@ use crate::slot::parse_form;
 use crate::template::{Scope, Shapes, compile, parse_json};
 use crate::wording::Wording;
 use domain::command::Verb;
-use domain::contract::{Contract, Newcomer, PasswordPolicy, Weakening};
+use domain::contract::{Contract, Newcomer, PasswordPolicy, Purpose, Weakening};
 use domain::shape::Form;
 use http::HeaderValue;
 use serde_json::Value;
@@ -315,6 +315,9 @@ fn credential(section: Option<Section<'_>>) -> Credential {
     credential
 }
 
+const PURPOSES: &[(&str, Purpose)] =
+    &[("application", Purpose::Application), ("administration", Purpose::Administration)];
+
 fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String) -> Option<Contract> {
     let (passwords, newcomer) = (passwords(root.section("passwords")), newcomer(root.section("newcomer")));
     let weakenings = weakenings(root);
@@ -338,6 +341,7 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
     tokens.done();
     let contract = Contract {
         name,
+        purpose: root.choice("purpose", PURPOSES).unwrap_or_default(),
         access: access?,
         refresh,
         issuer: String::new(),

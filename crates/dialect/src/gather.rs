@@ -101,6 +101,25 @@ impl Inputs {
         self.text(input).map(Secret::new)
     }
 
+    /// A whole number.
+    pub fn number(&self, input: Input) -> Option<i64> {
+        let (_, taken) = self.taken.iter().find(|(known, _)| *known == input)?;
+        match taken {
+            Taken::Json(value) => value.as_i64(),
+            Taken::Text(text) => text.parse().ok(),
+            Taken::Absent | Taken::Null | Taken::File(_) => None,
+        }
+    }
+
+    /// A list of JSON values.
+    pub fn list(&self, input: Input) -> Option<&[Value]> {
+        let (_, taken) = self.taken.iter().find(|(known, _)| *known == input)?;
+        match taken {
+            Taken::Json(Value::Array(items)) => Some(items),
+            Taken::Json(_) | Taken::Text(_) | Taken::Absent | Taken::Null | Taken::File(_) => None,
+        }
+    }
+
     pub fn nullable(&self, input: Input) -> Option<Option<String>> {
         self.taken.iter().find(|(known, _)| *known == input).and_then(|(_, taken)| match taken {
             Taken::Text(text) => Some(Some(text.clone())),

@@ -259,9 +259,13 @@ fn unknown_fields(route: &Route, parts: &Parts<'_>) -> Vec<Flaw> {
     let known = |name: &str| {
         places().any(|place| matches!(place, Place::Body(path) if path.first().is_some_and(|p| p == name)))
     };
+    let known_in_query =
+        |name: &str| places().any(|place| matches!(place, Place::Query(known) if known == name));
+    let queried = parts.query.iter().map(|(name, _)| name.as_str()).filter(|name| !known_in_query(name));
     names
         .into_iter()
         .filter(|name| !known(name))
+        .chain(queried)
         .map(|name| Flaw { field: Some(name.to_owned()), ..Flaw::new(Input::Ignored, Rule::Unknown) })
         .collect()
 }
@@ -327,6 +331,7 @@ impl Inputs {
             Verb::DeleteAccount => {
                 Command::DeleteAccount { target: self.target(), password: self.secret(Input::Password) }
             }
+            Verb::Admin(verb) => Command::Admin(self.into_admin(verb)?),
             Verb::CheckEmail => Command::CheckEmail { email: self.owned(Input::Email).unwrap_or_default() },
             Verb::RequestVerification => {
                 Command::RequestVerification { email: self.owned(Input::Email).unwrap_or_default() }

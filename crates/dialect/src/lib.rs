@@ -1,6 +1,7 @@
 //! What is spoken: contracts as data, wire to vocabulary and back. Pure; knows no database, runtime or web framework.
 
 pub mod act;
+pub mod administer;
 mod body;
 mod check;
 mod claims;
@@ -11,7 +12,7 @@ mod gather;
 mod hear;
 mod input;
 pub mod openapi;
-mod place;
+pub mod place;
 mod route;
 mod said;
 mod say;

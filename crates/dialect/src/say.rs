@@ -61,12 +61,16 @@ impl Dialect {
                 case = Some(if *exists { "exists" } else { "free" });
             }
             Outcome::SignUpPending => case = Some("pending"),
+            Outcome::Done { ended } => facts.ended = Some(*ended),
+            Outcome::Listed(listed) => facts.listed = Some(listed),
+            Outcome::KeyMade { key, secret } => facts.key = Some((key, Some(secret))),
             Outcome::SignedUp { .. }
             | Outcome::SignedIn { .. }
             | Outcome::Refreshed { .. }
             | Outcome::SignedOut
             | Outcome::Reauthenticated
             | Outcome::SessionEnded
+            | Outcome::UserShown { .. }
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }
@@ -305,6 +309,8 @@ pub const fn default_status(code: &str) -> u16 {
         b"taken" => 409,
         b"account_inactive" | b"account_suspended" | b"email_unverified" | b"not_yours" => 403,
         b"reauth_required" | b"cross_site" => 403,
+        b"not_permitted" | b"factor_required" | b"bootstrap_closed" => 403,
+        b"last_administrator" => 409,
         b"throttled" => 429,
         b"overloaded" | b"mail_off" => 503,
         b"fault" => 500,

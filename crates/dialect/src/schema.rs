@@ -122,6 +122,7 @@ fn root() -> Value {
             ),
         ),
         ("title", text("For people.")),
+        ("purpose", choice("For whom the contract is.", &["application", "administration"])),
         ("version", text("Version of the contract.")),
         ("source", free_texts("Where the contract is documented or was recorded.")),
         ("date", text("Form of moments that name none: iso, iso:3, seconds, millis, date:PATTERN …")),

@@ -50,6 +50,18 @@ const SLOTS: &[(&str, Slot)] = &[
     ("exists", Slot::Exists),
     ("asked_email", Slot::AskedEmail),
     ("claims", Slot::Claims),
+    ("users", Slot::Users),
+    ("keys", Slot::Keys),
+    ("key.id", Slot::KeyId),
+    ("key.name", Slot::KeyName),
+    ("key.scopes", Slot::KeyScopes),
+    ("key.created_at", Slot::KeyCreatedAt),
+    ("key.expires_at", Slot::KeyExpiresAt),
+    ("key.last_used_at", Slot::KeyLastUsedAt),
+    ("key.revoked_at", Slot::KeyRevokedAt),
+    ("key.secret", Slot::KeySecret),
+    ("total", Slot::Total),
+    ("next", Slot::Next),
     ("code", Slot::Code),
     ("reason", Slot::Reason),
     ("flaws", Slot::Flaws),
@@ -75,7 +87,7 @@ const SLOTS: &[(&str, Slot)] = &[
 /// The list of this name.
 pub fn list_named(name: &str) -> Option<List> {
     let list = SLOTS.iter().find(|(known, _)| *known == name)?;
-    [List::Sessions].into_iter().find(|known| known.slot() == list.1)
+    List::ALL.into_iter().find(|known| known.slot() == list.1)
 }
 
 /// The name of every slot, for documentation and schema.
@@ -221,6 +233,10 @@ fn is_moment(slot: &Slot) -> bool {
             | Slot::SessionCreatedAt
             | Slot::SessionSeenAt
             | Slot::SessionExpiresAt
+            | Slot::KeyCreatedAt
+            | Slot::KeyExpiresAt
+            | Slot::KeyLastUsedAt
+            | Slot::KeyRevokedAt
             | Slot::Now
     )
 }

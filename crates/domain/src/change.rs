@@ -1,5 +1,6 @@
 //! What can be written? A judgement is a result and the list of changes that make it true.
 
+use crate::admin::AdminChange;
 use crate::event::Event;
 use crate::id::{SessionId, UserId};
 use crate::letter::{LetterId, LinkId, NewLetter};
@@ -233,6 +234,8 @@ pub enum Change {
     },
     /// Writes an event.
     Note(Box<Event>),
+    /// A write of an administrator's.
+    Admin(AdminChange),
 }
 
 /// Why a list of changes was not applied. Nothing of it was written.
@@ -246,6 +249,10 @@ pub enum Conflict {
     IdTaken,
     /// What the judgement relied on has changed: look again.
     Stale,
+    /// There would be no administrator left.
+    LastAdministrator,
+    /// The bootstrap token is used up or over, or there is an administrator already.
+    BootstrapClosed,
 }
 
 /// What the store gave while applying a list.

@@ -1,5 +1,6 @@
 //! What can be asked?
 
+use crate::admin::{AdminCommand, AdminVerb};
 use crate::input::Flaw;
 use crate::secret::Secret;
 use serde_json::{Map, Value};
@@ -54,11 +55,13 @@ pub enum Verb {
     ConfirmEmail,
     /// Take the former address back by the link of a letter.
     UndoEmail,
+    /// One of the verbs for administrators.
+    Admin(AdminVerb),
 }
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 23] = [
+    pub const ALL: [Verb; 37] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -82,6 +85,20 @@ impl Verb {
         Verb::ChangeEmail,
         Verb::ConfirmEmail,
         Verb::UndoEmail,
+        Verb::Admin(AdminVerb::Bootstrap),
+        Verb::Admin(AdminVerb::ListUsers),
+        Verb::Admin(AdminVerb::ShowUser),
+        Verb::Admin(AdminVerb::CreateUser),
+        Verb::Admin(AdminVerb::EditUser),
+        Verb::Admin(AdminVerb::SetRole),
+        Verb::Admin(AdminVerb::SetStatus),
+        Verb::Admin(AdminVerb::DeleteUser),
+        Verb::Admin(AdminVerb::ListSessions),
+        Verb::Admin(AdminVerb::EndSession),
+        Verb::Admin(AdminVerb::EndSessions),
+        Verb::Admin(AdminVerb::ListKeys),
+        Verb::Admin(AdminVerb::CreateKey),
+        Verb::Admin(AdminVerb::RevokeKey),
     ];
 
     /// The word used everywhere: files, events, metrics, transcripts.
@@ -110,6 +127,7 @@ impl Verb {
             Verb::ChangeEmail => "change_email",
             Verb::ConfirmEmail => "confirm_email",
             Verb::UndoEmail => "undo_email",
+            Verb::Admin(verb) => verb.name(),
         }
     }
 
@@ -332,6 +350,8 @@ pub enum Command {
         /// The link's token.
         token: Secret,
     },
+    /// What an administrator asks for.
+    Admin(AdminCommand),
 }
 
 impl Command {
@@ -361,6 +381,7 @@ impl Command {
             Command::ChangeEmail { .. } => Verb::ChangeEmail,
             Command::ConfirmEmail { .. } => Verb::ConfirmEmail,
             Command::UndoEmail { .. } => Verb::UndoEmail,
+            Command::Admin(command) => Verb::Admin(command.verb()),
         }
     }
 }

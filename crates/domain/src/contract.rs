@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub struct Contract {
     /// Name of the dialect; sessions belong to it.
     pub name: String,
+    /// For whom it is.
+    pub purpose: Purpose,
     /// How access tokens look and live.
     pub access: AccessPlan,
     /// How refresh tokens look and live; absent where the contract has none.
@@ -88,6 +90,16 @@ impl Contract {
         self.weakenings.retain(stays);
         self
     }
+}
+
+/// For whom a contract is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// For the users of an application. Opens nothing of the administrators'.
+    #[default]
+    Application,
+    /// For administrators alone: a sign-in needs a scope, and only here the verbs for administrators can be spoken.
+    Administration,
 }
 
 /// How access tokens look and live.

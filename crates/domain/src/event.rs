@@ -98,6 +98,28 @@ kinds! {
     EmailChangeUndone = "email_change_undone",
     /// A link was not good, or who used it could not prove the account.
     LinkRefused = "link_refused",
+    /// An administrator or key was refused what it may not do.
+    AdminRefused = "admin_refused",
+    /// The first administrator was made.
+    AdminBootstrapped = "admin_bootstrapped",
+    /// A token to make the first administrator was written.
+    BootstrapOffered = "bootstrap_offered",
+    /// An administrator added a user.
+    UserCreated = "user_created",
+    /// An administrator changed fields of a user.
+    UserEdited = "user_edited",
+    /// An administrator gave a role or permissions.
+    RoleSet = "role_set",
+    /// An administrator suspended, switched off or restored an account.
+    StatusSet = "status_set",
+    /// An administrator deleted a user.
+    UserDeleted = "user_deleted",
+    /// An administrator ended sessions of a user.
+    SessionsEnded = "sessions_ended",
+    /// An admin key was made.
+    AdminKeyCreated = "admin_key_created",
+    /// An admin key was revoked.
+    AdminKeyRevoked = "admin_key_revoked",
     /// An operator changed a user.
     OperatorEdit = "operator_edit",
     /// A letter was never sent: its link or its time was over first.

@@ -2,6 +2,7 @@
 //!
 //! The operator's settings as the rules see them. What one contract demands stands in [`crate::contract::Contract`].
 
+use crate::admin::AdminRules;
 use crate::limit::Limits;
 use crate::retention::Retention;
 use crate::role::Roles;
@@ -21,6 +22,8 @@ pub struct House {
     pub limits: Limits,
     /// How long what is over is kept.
     pub retention: Retention,
+    /// Administrators.
+    pub admin: AdminRules,
 }
 
 /// What holds for the sessions of every contract.

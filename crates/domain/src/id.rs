@@ -1,5 +1,7 @@
 //! How are users and sessions named inside the system?
 
+pub use uuid::Uuid;
+
 /// The stable integer of a user. Imported ids are kept; an id is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(pub i64);

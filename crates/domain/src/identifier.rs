@@ -43,6 +43,11 @@ impl EmailKey {
         Some(EmailKey(format!("{}@{domain}", local.to_lowercase().nfc().collect::<String>())))
     }
 
+    /// The first letters of keys whose addresses begin as typed; for searches.
+    pub fn prefix(text: &str) -> String {
+        text.trim().nfc().collect::<String>().to_lowercase()
+    }
+
     /// Takes back a key that the store holds.
     pub fn from_stored(key: String) -> EmailKey {
         EmailKey(key)
@@ -68,6 +73,11 @@ impl UsernameKey {
             return None;
         }
         Some(UsernameKey(key))
+    }
+
+    /// The first letters of keys whose names begin as typed; for searches.
+    pub fn prefix(text: &str) -> String {
+        text.trim().nfc().collect()
     }
 
     /// Takes back a key that the store holds.

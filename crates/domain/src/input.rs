@@ -35,6 +35,26 @@ pub enum Input {
     UserId,
     /// The session that is meant, by its public id.
     SessionId,
+    /// First letters of an address or user name, in a search.
+    Search,
+    /// Where a page of a list begins.
+    Cursor,
+    /// How many items of a list.
+    Limit,
+    /// A role; only administrators give one.
+    Role,
+    /// Permissions; only administrators give them.
+    Permissions,
+    /// The status of an account; only administrators set it.
+    Status,
+    /// What people call an admin key.
+    Name,
+    /// What an admin key may do.
+    Scopes,
+    /// Days until an admin key ends.
+    Days,
+    /// The admin key that is meant.
+    Key,
     /// A custom attribute; its name is the field's name in the dialect.
     Attribute,
     /// Checked by rules, then dropped.
@@ -43,7 +63,7 @@ pub enum Input {
 
 impl Input {
     /// Every input, in the order of the documentation.
-    pub const ALL: [Input; 18] = [
+    pub const ALL: [Input; 28] = [
         Input::Email,
         Input::Username,
         Input::Login,
@@ -60,6 +80,16 @@ impl Input {
         Input::Token,
         Input::UserId,
         Input::SessionId,
+        Input::Search,
+        Input::Cursor,
+        Input::Limit,
+        Input::Role,
+        Input::Permissions,
+        Input::Status,
+        Input::Name,
+        Input::Scopes,
+        Input::Days,
+        Input::Key,
         Input::Attribute,
         Input::Ignored,
     ];
@@ -83,6 +113,16 @@ impl Input {
             Input::Token => "token",
             Input::UserId => "user_id",
             Input::SessionId => "session_id",
+            Input::Search => "search",
+            Input::Cursor => "cursor",
+            Input::Limit => "limit",
+            Input::Role => "role",
+            Input::Permissions => "permissions",
+            Input::Status => "status",
+            Input::Name => "name",
+            Input::Scopes => "scopes",
+            Input::Days => "days",
+            Input::Key => "key",
             Input::Attribute => "attribute",
             Input::Ignored => "ignored",
         }

@@ -1,5 +1,6 @@
 //! What can be answered?
 
+use crate::admin::{AdminKey, Listed};
 use crate::secret::Secret;
 use crate::session::ShownSession;
 use crate::time::Moment;
@@ -125,6 +126,25 @@ pub enum Outcome {
         /// When it ends.
         expires_at: Moment,
     },
+    /// A page of a list.
+    Listed(Listed),
+    /// The user that an administrator asked about, as it is now.
+    UserShown {
+        /// The user.
+        user: User,
+    },
+    /// What an administrator asked for has happened.
+    Done {
+        /// How many sessions were ended by it.
+        ended: u64,
+    },
+    /// An admin key was made. Its text is shown this once.
+    KeyMade {
+        /// The key.
+        key: AdminKey,
+        /// Its text.
+        secret: Secret,
+    },
 }
 
 impl Outcome {
@@ -138,6 +158,7 @@ impl Outcome {
             | Outcome::ProfileUpdated { user }
             | Outcome::AvatarSet { user }
             | Outcome::PasswordChanged { user }
+            | Outcome::UserShown { user }
             | Outcome::TokenVerified { user, .. } => Some(user),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
@@ -146,13 +167,16 @@ impl Outcome {
             | Outcome::SessionEnded
             | Outcome::OtherSessionsEnded { .. }
             | Outcome::AccountDeleted
-            | Outcome::EmailChecked { .. }
             | Outcome::SignUpPending
             | Outcome::LetterAsked
             | Outcome::EmailVerified
             | Outcome::PasswordReset
             | Outcome::EmailConfirmed
             | Outcome::EmailRestored => None,
+            Outcome::Listed(_)
+            | Outcome::Done { .. }
+            | Outcome::KeyMade { .. }
+            | Outcome::EmailChecked { .. } => None,
         }
     }
 
@@ -179,6 +203,10 @@ impl Outcome {
             | Outcome::PasswordReset
             | Outcome::EmailConfirmed
             | Outcome::EmailRestored
+            | Outcome::Listed(_)
+            | Outcome::UserShown { .. }
+            | Outcome::Done { .. }
+            | Outcome::KeyMade { .. }
             | Outcome::TokenVerified { .. } => None,
         }
     }

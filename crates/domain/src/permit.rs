@@ -2,6 +2,7 @@
 //!
 //! Every verb has one permit. The engine's door checks it before the verb runs, so that no route can forget it.
 
+use crate::admin::Scope;
 use crate::command::Verb;
 
 /// What the door asks for before a verb runs.
@@ -15,6 +16,8 @@ pub enum Permit {
     User,
     /// A good access token of somebody who proved just now who it is (ASVS 7.5.1).
     Fresh,
+    /// An administrator's access token or an admin key, with this scope.
+    Admin(Scope),
 }
 
 impl Permit {
@@ -25,6 +28,15 @@ impl Permit {
             Permit::Token => "token",
             Permit::User => "user",
             Permit::Fresh => "fresh",
+            Permit::Admin(_) => "admin",
+        }
+    }
+
+    /// The scope, where one is asked for.
+    pub const fn scope(self) -> Option<Scope> {
+        match self {
+            Permit::Admin(scope) => Some(scope),
+            Permit::Anyone | Permit::Token | Permit::User | Permit::Fresh => None,
         }
     }
 
@@ -32,7 +44,7 @@ impl Permit {
     pub const fn needs_access(self) -> bool {
         match self {
             Permit::Anyone | Permit::Token => false,
-            Permit::User | Permit::Fresh => true,
+            Permit::User | Permit::Fresh | Permit::Admin(_) => true,
         }
     }
 }
@@ -63,6 +75,7 @@ impl Verb {
             | Verb::DeleteAccount
             | Verb::ChangeEmail => Permit::User,
             Verb::EndSession | Verb::EndOtherSessions => Permit::Fresh,
+            Verb::Admin(verb) => verb.permit(),
         }
     }
 }

@@ -80,6 +80,15 @@ pub enum Refusal {
     /// Cookies came along, or would be set, and nothing proves that a page of ours sent the request (SEC-73, SEC-74).
     CrossSite,
 
+    /// The administrator or key lacks the scope, or the other account is not for them to touch.
+    NotPermitted,
+    /// The administrator has to have a second factor before anything opens.
+    FactorRequired,
+    /// There would be no administrator left.
+    LastAdministrator,
+    /// The bootstrap token is not good, is over, or there is an administrator already.
+    BootstrapClosed,
+
     // ---- limits
     /// Too many tries. Holds the budget that is used up.
     Throttled(Throttle),
@@ -88,7 +97,7 @@ pub enum Refusal {
 }
 
 /// The codes of all refusals, in the order of the documentation.
-pub const REFUSAL_CODES: [&str; 34] = [
+pub const REFUSAL_CODES: [&str; 38] = [
     "not_found",
     "method_not_allowed",
     "not_acceptable",
@@ -121,6 +130,10 @@ pub const REFUSAL_CODES: [&str; 34] = [
     "not_yours",
     "reauth_required",
     "cross_site",
+    "not_permitted",
+    "factor_required",
+    "last_administrator",
+    "bootstrap_closed",
     "throttled",
     "overloaded",
 ];
@@ -161,6 +174,10 @@ impl Refusal {
             Refusal::NotYours => "not_yours",
             Refusal::ReauthRequired => "reauth_required",
             Refusal::CrossSite => "cross_site",
+            Refusal::NotPermitted => "not_permitted",
+            Refusal::FactorRequired => "factor_required",
+            Refusal::LastAdministrator => "last_administrator",
+            Refusal::BootstrapClosed => "bootstrap_closed",
             Refusal::Throttled(_) => "throttled",
             Refusal::Overloaded(_) => "overloaded",
         }

@@ -1,9 +1,10 @@
 //! What does a role permit?
 
+use crate::admin::{EVERYTHING, Scopes};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The roles that the operator has configured, by name. A user may have a role that is not among them; it permits nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Roles(pub BTreeMap<String, Role>);
 
 /// One role.
@@ -15,7 +16,36 @@ pub struct Role {
     pub needs_factor: bool,
 }
 
+impl Default for Roles {
+    /// `admin` may do everything, `support` reads users, ends sessions and starts resets.
+    fn default() -> Roles {
+        let role = |permissions: &[&str]| Role {
+            permissions: permissions.iter().map(|name| (*name).to_owned()).collect(),
+            needs_factor: false,
+        };
+        let support = role(&["admin.users.read", "admin.sessions.end", "admin.resets.start"]);
+        Roles(BTreeMap::from([("admin".to_owned(), role(&[EVERYTHING])), ("support".to_owned(), support)]))
+    }
+}
+
 impl Roles {
+    /// What a user may do as an administrator, by role and own permissions.
+    pub fn scopes(&self, role: &str, own: &[String]) -> Scopes {
+        let of_role = self.0.get(role).map_or(&[][..], |role| role.permissions.as_slice());
+        Scopes::of_permissions(of_role.iter().chain(own).map(String::as_str))
+    }
+
+    /// The roles that permit everything.
+    pub fn administrators(&self) -> Vec<String> {
+        let all = |role: &Role| role.permissions.iter().any(|name| name == EVERYTHING);
+        self.0.iter().filter(|(_, role)| all(role)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether such a user counts as an administrator: everything is permitted by one permission.
+    pub fn is_administrator(&self, role: &str, own: &[String]) -> bool {
+        self.permissions(role, own).iter().any(|name| name == EVERYTHING)
+    }
+
     /// What a user may do: the permissions of the role, then the user's own, each once.
     pub fn permissions(&self, role: &str, own: &[String]) -> Vec<String> {
         let mut seen = BTreeSet::new();

@@ -310,7 +310,9 @@ fn conflict_faults(conflicts: &[(usize, Conflict)], numbers: &[u64]) -> Vec<Reco
         Conflict::EmailTaken => "email belongs to another user, in this file or here",
         Conflict::UsernameTaken => "username belongs to another user, in this file or here",
         Conflict::IdTaken => "id or uuid belongs to another user, in this file or here",
-        Conflict::Stale => "the user was changed while the file was read",
+        Conflict::Stale | Conflict::LastAdministrator | Conflict::BootstrapClosed => {
+            "the user was changed while the file was read"
+        }
     };
     conflicts
         .iter()

@@ -2,6 +2,7 @@
 //!
 //! Knows no HTTP and no dialect. Nothing outside this crate can reach the database but through [`Engine`].
 
+mod custody;
 mod cx;
 mod error;
 mod hasher;
@@ -16,6 +17,7 @@ mod store;
 mod trail;
 mod verb;
 
+pub use custody::BOOTSTRAP_SECONDS;
 pub use cx::{Chance, Clock};
 pub use error::{Error, Fault, OpenError};
 pub use hasher::{HashGauges, HashSettings};
@@ -46,7 +48,7 @@ use mint::Mint;
 use picture::{Darkroom, PictureLimits};
 use std::sync::Arc;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// How many hashes may wait to be replaced by better ones. More are left for the next sign-in.
 const UPGRADES: usize = 64;
@@ -89,6 +91,7 @@ struct Inner {
     chance: Chance,
     house: House,
     upgrades: Arc<Semaphore>,
+    bootstrapped: Notify,
 }
 
 /// The version of the SQLite that is built in.
@@ -125,6 +128,7 @@ impl Engine {
             chance: settings.chance,
             house: settings.house,
             upgrades: Arc::new(Semaphore::new(UPGRADES)),
+            bootstrapped: Notify::new(),
         };
         Ok(Engine { inner: Arc::new(inner) })
     }

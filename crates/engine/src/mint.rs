@@ -70,6 +70,11 @@ impl Mint {
         (self.public_id(session) == id).then_some(session)
     }
 
+    /// A number that only we can make, as 32 hexadecimal digits.
+    pub fn seal(&self, ticket: &Ticket) -> String {
+        self.tickets.hex(ticket)
+    }
+
     /// The place of an opaque refresh token; none for a text that we did not make.
     pub fn open_opaque(&self, token: &str) -> Option<Place> {
         let RefreshTicket { session, counter, nonce } = self.tickets.open_refresh(token)?;

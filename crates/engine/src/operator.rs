@@ -8,15 +8,15 @@ use crate::hasher::HashRefused;
 use crate::import::Record;
 use domain::change::{Applied, Change, Conflict};
 use domain::contract::PasswordPolicy;
-use domain::event::{Actor, Detail, Event, EventKind};
+use domain::event::{Actor, Event, EventKind};
 use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::input::Input;
 use domain::letter::Letter;
 use domain::password::Stored;
 use domain::policy::OwnWords;
+use domain::rule::manage;
 use domain::rule::password::flaws;
-use domain::rule::profile::own_avatar;
 use domain::rule::recovery::address_of;
 use domain::secret::Secret;
 use domain::session::EndReason;
@@ -176,7 +176,7 @@ impl Engine {
             last_login_at: None,
             created_at: now,
         };
-        let changes = vec![Change::AddUser(Box::new(user.clone())), note(now, None, "user add").noted()];
+        let changes = manage::added(user.clone(), note(now, None, "user add"));
         match self.store().record(changes).await? {
             Ok(Applied { user: Some(id), .. }) => Ok(user.into_user(id)),
             Ok(Applied { user: None, .. }) => Err(Fault::Gone("the id of a new user").into()),
@@ -195,7 +195,8 @@ impl Engine {
             }
             let edited = edit.applied_to(&account.user);
             let moves = edit.email.is_some() && address_of(&edited) != address_of(&account.user);
-            let mut changes = edit_changes(&account, edit, now);
+            let note = note(now, None, "user set");
+            let mut changes = manage::edited(&account, edit, &self.house().roles, now, note);
             changes.extend(self.told(Letter::EmailChanged, &account.user).filter(|_| moves));
             match self.store().record(changes).await? {
                 Ok(_) => return Ok(edited),
@@ -222,7 +223,7 @@ impl Engine {
             let user = account.user.id;
             let mut changes =
                 vec![Change::SetPassword { user, epoch: account.epoch, hash: Some(hash.clone()), at: now }];
-            changes.extend(cut_off(&account, EndReason::PasswordChange, now));
+            changes.extend(manage::cut_off(&account, EndReason::PasswordChange, now));
             changes.push(note(now, Some(user), "user set-password").noted());
             changes.push(Change::EndLinks { user, undo: false });
             changes.extend(self.told(Letter::PasswordChanged, &account.user));
@@ -257,13 +258,12 @@ impl Engine {
         for _ in 0..TRIES {
             let now = self.clock().now();
             let account = self.need_account(who)?;
-            let user = account.user.id;
-            let mut changes = vec![note(now, Some(user), "user delete").noted()];
-            changes
-                .extend(own_avatar(&account.user).map(|name| Change::DropAvatar { name: name.to_owned() }));
-            changes.push(Change::DeleteUser { user, epoch: account.epoch });
-            if self.store().record(changes).await?.is_ok() {
-                return Ok(account.user);
+            let note = note(now, None, "user delete");
+            let changes = manage::deleted(&account, &self.house().roles, note);
+            match self.store().record(changes).await? {
+                Ok(_) => return Ok(account.user),
+                Err(Conflict::Stale) => {}
+                Err(conflict) => return Err(refused(sentence(conflict))),
             }
         }
         Err(Fault::Contended("delete_user").into())
@@ -327,30 +327,6 @@ fn note(at: Moment, user: Option<UserId>, command: &'static str) -> Event {
     Event::inside(EventKind::OperatorEdit, at, Actor::Operator, command).about(user)
 }
 
-fn edit_changes(account: &Account, edit: UserEdit, now: Moment) -> Vec<Change> {
-    let user = account.user.id;
-    let closes = edit.status.is_some_and(|status| status != Status::Active);
-    let leaves_picture = edit.avatar.is_some();
-    let fields = edit.names();
-    let edit = Change::EditUser { user, epoch: account.epoch, edit: Box::new(edit), at: now };
-    let mut changes = vec![edit];
-    if closes {
-        changes.extend(cut_off(account, EndReason::AccountClosed, now));
-    }
-    if let Some(name) = own_avatar(&account.user).filter(|_| leaves_picture) {
-        changes.push(Change::DropAvatar { name: name.to_owned() });
-    }
-    changes.push(note(now, Some(user), "user set").with(Detail::Fields(fields)).noted());
-    changes
-}
-
-/// Ends every session, and cuts every token without one.
-fn cut_off(account: &Account, reason: EndReason, at: Moment) -> [Change; 2] {
-    let user = account.user.id;
-    let line = account.cut_line(at);
-    [Change::EndSessions { user, except: None, reason, at }, Change::CutTokens { user, at: line }]
-}
-
 fn read_change(change: &UserChange, user: &User) -> Result<UserEdit, OperatorError> {
     let mut edit = UserEdit {
         email_verified: change.email_verified.filter(|verified| *verified != user.email_verified),
@@ -408,6 +384,8 @@ fn sentence(conflict: Conflict) -> &'static str {
         Conflict::EmailTaken => "the e-mail address belongs to another user",
         Conflict::UsernameTaken => "the user name belongs to another user",
         Conflict::IdTaken => "the id or UUID belongs to another user",
+        Conflict::LastAdministrator => "there would be no administrator left: make another one first",
+        Conflict::BootstrapClosed => "there is an administrator already",
         Conflict::Stale => "the user was changed at the same time, try again",
     }
 }

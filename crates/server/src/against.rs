@@ -91,6 +91,7 @@ fn carried(act: &Act) -> Result<(), String> {
         Act::Letter(..) => "keep … = letter",
         Act::Edit(..) => "edit",
         Act::Delete(_) => "delete",
+        Act::Offer(_) => "offer",
     };
     Err(format!("`{word}` can not be carried out on another server"))
 }

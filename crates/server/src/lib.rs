@@ -4,6 +4,7 @@
 
 mod against;
 mod app;
+mod bootstrap;
 pub mod cli;
 pub mod config;
 pub mod http;
@@ -14,6 +15,7 @@ mod lock;
 pub mod mail;
 pub mod mounts;
 pub mod replay;
+pub mod routes;
 mod shelf;
 pub mod telemetry;
 

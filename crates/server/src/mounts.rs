@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The dialects in the binary: name and file.
-pub static BUILT_IN: [(&str, &str); 5] = [
+pub static BUILT_IN: [(&str, &str); 6] = [
     ("native", include_str!("../../../dialects/native/dialect.toml")),
+    ("admin", include_str!("../../../dialects/admin/dialect.toml")),
     ("password-generator", include_str!("../../../dialects/password-generator/dialect.toml")),
     ("uk-travel", include_str!("../../../dialects/uk-travel/dialect.toml")),
     ("auths-v1", include_str!("../../../dialects/auths-v1/dialect.toml")),

@@ -9,6 +9,7 @@ use dialect::transcript::{
     rendered,
 };
 use dialect::{Dialect, Pages};
+use domain::admin::AdminRules;
 use domain::house::House;
 use domain::id::UserId;
 use domain::letter::Letter;
@@ -78,7 +79,8 @@ impl Stage {
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),
-            house: House { limits, ..head.house.clone() },
+            // A conversation shows what an administrator does; how one proves a second factor is shown elsewhere.
+            house: House { limits, admin: AdminRules { require_factor: false }, ..head.house.clone() },
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;
@@ -174,6 +176,12 @@ impl Stage {
                 let who = Who::Id(UserId(*id));
                 self.speaker.engine().edit_user(&who, &change).await.map_err(|error| error.to_string())?;
             }
+            Act::Offer(name) => {
+                let offered = self.speaker.engine().offer_bootstrap("admin bootstrap").await;
+                let token = offered.map_err(|fault| fault.to_string())?;
+                let token = token.ok_or("there is an administrator already")?;
+                kept.insert(name.clone(), token.expose().to_owned());
+            }
             Act::Delete(id) => {
                 let who = Who::Id(UserId(*id));
                 self.speaker.engine().delete_user(&who).await.map_err(|error| error.to_string())?;
@@ -223,9 +231,12 @@ pub(crate) async fn converse(
                         let value = kept.get(token).and_then(|token| claim(token, wanted));
                         keep(&mut kept, name, value, wanted)
                     }
-                    Act::Advance(_) | Act::Sign(..) | Act::Letter(..) | Act::Edit(..) | Act::Delete(_) => {
-                        act(what, &mut kept).await
-                    }
+                    Act::Advance(_)
+                    | Act::Sign(..)
+                    | Act::Letter(..)
+                    | Act::Edit(..)
+                    | Act::Delete(_)
+                    | Act::Offer(_) => act(what, &mut kept).await,
                 };
                 done.map_err(|message| format!("{line}: {message}"))?;
             }

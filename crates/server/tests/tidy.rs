@@ -17,7 +17,11 @@ use std::sync::Arc;
 /// Folders that hold nothing of ours, wherever they stand; as in `.gitignore`.
 const NOT_OURS: [&str; 6] = ["target", "node_modules", ".git", ".venv", "data", "__pycache__"];
 /// Refusals that no conversation can bring about, and why.
-const NOT_HEARD: [(&str, &str); 2] = [
+const NOT_HEARD: [(&str, &str); 3] = [
+    (
+        "factor_required",
+        "the stage lets administrators in without a second factor; heard in the engine's tests",
+    ),
     ("throttled", "nothing counts tries yet; the dialects only have the words"),
     ("overloaded", "the queue of the hashing threads has to be full; heard in the engine's tests"),
 ];
@@ -198,6 +202,10 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
+        "not_permitted" => Refusal::NotPermitted,
+        "factor_required" => Refusal::FactorRequired,
+        "last_administrator" => Refusal::LastAdministrator,
+        "bootstrap_closed" => Refusal::BootstrapClosed,
         "cross_site" => Refusal::CrossSite,
         "throttled" => {
             Refusal::Throttled(domain::limit::Throttle { policy: "account", quota: 5, window: 0, seconds: 1 })

@@ -67,6 +67,11 @@ async fn native_answers_as_written() {
 }
 
 #[tokio::test]
+async fn admin_answers_as_written() {
+    check("admin").await;
+}
+
+#[tokio::test]
 async fn password_generator_answers_as_written() {
     check("password-generator").await;
 }

@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::route::Route;
 use crate::said::{Said, SaidBody};
 use crate::say::default_status;
+use domain::admin::AdminVerb;
 use domain::command::Verb;
 use domain::input::Input;
 use http::header::CONTENT_TYPE;
@@ -186,6 +187,7 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
         Verb::Refresh => &TOKEN_NOES,
         Verb::UpdateProfile => &["taken", "not_yours"],
         Verb::SetAvatar => &["not_yours"],
+        Verb::Admin(verb) => of_admin_verb(verb),
         Verb::Reauthenticate => &["invalid_credentials", "reauth_required"],
         Verb::EndOtherSessions => &["reauth_required"],
         Verb::EndSession => &["reauth_required", "not_yours"],
@@ -202,5 +204,24 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
         | Verb::WhoAmI
         | Verb::VerifyToken
         | Verb::CheckEmail => &[],
+    }
+}
+
+/// What only this verb of administrators can refuse.
+fn of_admin_verb(verb: AdminVerb) -> &'static [&'static str] {
+    match verb {
+        AdminVerb::Bootstrap => &["bootstrap_closed"],
+        AdminVerb::ListUsers | AdminVerb::ListKeys | AdminVerb::CreateKey => {
+            &["not_permitted", "reauth_required"]
+        }
+        AdminVerb::ShowUser | AdminVerb::ListSessions => &["not_permitted", "not_yours"],
+        AdminVerb::CreateUser => &["not_permitted", "taken"],
+        AdminVerb::EditUser => &["not_permitted", "not_yours", "taken"],
+        AdminVerb::SetRole | AdminVerb::DeleteUser => {
+            &["not_permitted", "not_yours", "last_administrator", "reauth_required"]
+        }
+        AdminVerb::SetStatus => &["not_permitted", "not_yours", "last_administrator"],
+        AdminVerb::EndSession | AdminVerb::EndSessions => &["not_permitted", "not_yours"],
+        AdminVerb::RevokeKey => &["not_permitted", "not_yours", "reauth_required"],
     }
 }

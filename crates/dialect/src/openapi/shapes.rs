@@ -156,9 +156,10 @@ fn fits(schema: &Value, value: &Value) -> bool {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of all slots")]
 fn of_value(slot: &Slot, form: &Form) -> Value {
     match slot {
-        Slot::UserId | Slot::Ended | Slot::RetryAfter | Slot::Status | Slot::Limit => {
+        Slot::UserId | Slot::Ended | Slot::Total | Slot::RetryAfter | Slot::Status | Slot::Limit => {
             json!({ "type": "integer" })
         }
         Slot::AccessExpiresIn | Slot::RefreshExpiresIn => json!({ "type": "integer" }),
@@ -167,10 +168,10 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         }
         Slot::UserUuid | Slot::TokenUuid | Slot::SessionId => json!({ "type": "string", "format": "uuid" }),
         Slot::UserStatus => json!({ "enum": ["active", "inactive", "suspended"] }),
-        Slot::UserPermissions => json!({ "type": "array", "items": { "type": "string" } }),
+        Slot::UserPermissions | Slot::KeyScopes => json!({ "type": "array", "items": { "type": "string" } }),
         Slot::UserAttributes | Slot::Claims => json!({ "type": "object" }),
         Slot::UserAttribute(_) | Slot::Flaws => json!({}),
-        Slot::Place | Slot::Sessions => json!({ "type": "array" }),
+        Slot::Place | Slot::Sessions | Slot::Users | Slot::Keys => json!({ "type": "array" }),
         Slot::UserCreatedAt
         | Slot::UserLastLoginAt
         | Slot::AccessExpiresAt
@@ -179,6 +180,10 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::SessionCreatedAt
         | Slot::SessionSeenAt
         | Slot::SessionExpiresAt
+        | Slot::KeyCreatedAt
+        | Slot::KeyExpiresAt
+        | Slot::KeyLastUsedAt
+        | Slot::KeyRevokedAt
         | Slot::Issued
         | Slot::Expires
         | Slot::Now => of_moment(form),
@@ -191,6 +196,10 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::UserPhoneNumber
         | Slot::UserAvatar
         | Slot::UserRole
+        | Slot::KeyId
+        | Slot::KeyName
+        | Slot::KeySecret
+        | Slot::Next
         | Slot::Access
         | Slot::Refresh
         | Slot::Csrf
@@ -244,6 +253,13 @@ fn can_be_absent(slot: &Slot) -> bool {
             | Slot::AccessExpiresIn
             | Slot::AccessExpiresAt
             | Slot::AccessIssuedAt
+            | Slot::KeyId
+            | Slot::KeyName
+            | Slot::KeyScopes
+            | Slot::KeyCreatedAt
+            | Slot::KeyExpiresAt
+            | Slot::KeySecret
+            | Slot::Total
             | Slot::Claims
             | Slot::SessionId
             | Slot::SessionContract

@@ -1,5 +1,6 @@
 //! What does the engine answer in these tests?
 
+use domain::admin::{AdminCommand, AdminKey, Items, KeyId, Listed, Scope, Scopes};
 use domain::command::Command;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
 use domain::id::{SessionId, UserId};
@@ -93,6 +94,10 @@ fn token_refusal(code: &str, words: &[&str]) -> Refusal {
         "token_reused" => Refusal::TokenReused,
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
+        "not_permitted" => Refusal::NotPermitted,
+        "factor_required" => Refusal::FactorRequired,
+        "last_administrator" => Refusal::LastAdministrator,
+        "bootstrap_closed" => Refusal::BootstrapClosed,
         "cross_site" => Refusal::CrossSite,
         "throttled" => {
             Refusal::Throttled(Throttle { policy: "account", quota: 5, window: 0, seconds: seconds() })
@@ -137,6 +142,7 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::SetAvatar { .. } => Outcome::AvatarSet { user },
         Command::ChangePassword { .. } => Outcome::PasswordChanged { user },
         Command::DeleteAccount { .. } => Outcome::AccountDeleted,
+        Command::Admin(command) => administered(command, user),
         Command::CheckEmail { email } => Outcome::EmailChecked { email: email.clone(), exists },
         Command::RequestVerification { .. } | Command::RequestReset { .. } | Command::ChangeEmail { .. } => {
             Outcome::LetterAsked
@@ -146,6 +152,45 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::ConfirmEmail { .. } => Outcome::EmailConfirmed,
         Command::UndoEmail { .. } => Outcome::EmailRestored,
     })
+}
+
+/// The yes to an administrator.
+fn administered(command: &AdminCommand, user: User) -> Outcome {
+    let list = |items, total, next: Option<&str>| Listed { items, total, next: next.map(str::to_owned) };
+    match command {
+        AdminCommand::ListUsers(_) => {
+            let next = Some("00112233445566778899aabbccddeeff");
+            Outcome::Listed(list(Items::Users(vec![user.clone(), self::user(true)]), 7, next))
+        }
+        AdminCommand::ListKeys => {
+            let used = AdminKey { last_used_at: Some(NOW), revoked_at: Some(NOW), ..key() };
+            Outcome::Listed(list(Items::Keys(vec![key(), used]), 2, None))
+        }
+        AdminCommand::CreateKey { .. } => Outcome::KeyMade { key: key(), secret: Secret::new("csk_SECRET") },
+        AdminCommand::DeleteUser { .. } | AdminCommand::RevokeKey { .. } => Outcome::Done { ended: 0 },
+        AdminCommand::ListSessions { .. } => Outcome::SessionsListed { sessions: sessions() },
+        AdminCommand::EndSession { .. } => Outcome::Done { ended: 1 },
+        AdminCommand::EndSessions { .. } => Outcome::Done { ended: 3 },
+        AdminCommand::Bootstrap { .. }
+        | AdminCommand::ShowUser { .. }
+        | AdminCommand::CreateUser(_)
+        | AdminCommand::EditUser { .. }
+        | AdminCommand::SetRole { .. }
+        | AdminCommand::SetStatus { .. } => Outcome::UserShown { user },
+    }
+}
+
+fn key() -> AdminKey {
+    AdminKey {
+        id: KeyId(42),
+        name: "nightly".to_owned(),
+        scopes: Scopes::NONE.with(Scope::UsersRead).with(Scope::AuditRead),
+        owner: None,
+        created_at: NOW,
+        expires_at: NOW.plus_seconds(86_400),
+        last_used_at: None,
+        revoked_at: None,
+    }
 }
 
 fn flaws(command: &Command) -> Option<&[Flaw]> {
@@ -172,7 +217,8 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::ResetPassword { .. }
         | Command::ChangeEmail { .. }
         | Command::ConfirmEmail { .. }
-        | Command::UndoEmail { .. } => return None,
+        | Command::UndoEmail { .. }
+        | Command::Admin(_) => return None,
     };
     (!flaws.is_empty()).then_some(flaws.as_slice())
 }

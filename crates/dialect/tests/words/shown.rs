@@ -69,6 +69,10 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::TokenReused
         | Refusal::NotYours
         | Refusal::ReauthRequired
+        | Refusal::NotPermitted
+        | Refusal::FactorRequired
+        | Refusal::LastAdministrator
+        | Refusal::BootstrapClosed
         | Refusal::CrossSite => vec![format!("refused {code}")],
         Refusal::Throttled(throttle) => vec![format!("refused {code}: {}s", throttle.seconds)],
         Refusal::Overloaded(seconds) => vec![format!("refused {code}: {seconds}s")],
@@ -137,6 +141,7 @@ fn command(command: &Command) -> Vec<String> {
             text("new_password", Some(new.expose()));
         }
         Command::UndoEmail { token } => text("token", Some(token.expose())),
+        Command::Admin(command) => text("asks", Some(&format!("{command:?}"))),
         Command::SignOutEverywhere | Command::ListSessions | Command::EndOtherSessions | Command::WhoAmI => {}
     }
     lines

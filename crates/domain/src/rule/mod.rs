@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub mod fresh;
+pub mod manage;
 pub mod password;
 pub mod profile;
 pub mod recovery;

@@ -1,6 +1,7 @@
 //! What may people change about their own account, and when do they mean another's?
 
 use super::Scene;
+use super::manage::deleted;
 use super::sign_up::Identity;
 use crate::change::Change;
 use crate::command::{Target, UpdateProfile};
@@ -157,10 +158,8 @@ pub fn judge_deletion(account: &Account, matches: Option<bool>, scene: &Scene<'_
         let note = scene.note_refused(EventKind::AccountDeleted, Some(user.id), &refusal);
         return Judgement::refuse(refusal, vec![note]);
     }
-    let mut changes = vec![scene.note(EventKind::AccountDeleted, Some(user.id), None)];
-    changes.extend(own_avatar(user).map(|name| Change::DropAvatar { name: name.to_owned() }));
-    changes.push(Change::DeleteUser { user: user.id, epoch: account.epoch });
-    Judgement::grant((), changes)
+    let note = scene.event(EventKind::AccountDeleted, Some(user.id), None);
+    Judgement::grant((), deleted(account, &scene.house.roles, note))
 }
 
 fn merged(old: &Map<String, Value>, new: &Map<String, Value>) -> Map<String, Value> {

@@ -1,9 +1,11 @@
 //! Which account, session and contract do the tables of the rules start from?
 
 use super::Scene;
+use crate::admin::AdminRules;
 use crate::command::Verb;
 use crate::contract::{
-    AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
+    AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, Purpose, RefreshForm, RefreshPlan, Rotation,
+    UserClaim,
 };
 use crate::house::{House, RecoveryRules, SessionRules};
 use crate::id::{SessionId, UserId};
@@ -25,6 +27,7 @@ static HOUSE: House = House {
     limits: Limits::DEFAULT,
     retention: Retention::DEFAULT,
     recovery: RecoveryRules { mail: true, ..RecoveryRules::DEFAULT },
+    admin: AdminRules::DEFAULT,
 };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
@@ -44,6 +47,7 @@ pub(super) fn plan(kind: &str) -> ClaimsPlan {
 pub(super) fn contract() -> Contract {
     Contract {
         name: "sample".into(),
+        purpose: Purpose::Application,
         access: AccessPlan {
             algorithm: Algorithm::HS256,
             header: HeaderPlan::default(),

@@ -1,6 +1,7 @@
 //! May this person sign in?
 
 use super::Scene;
+use super::manage::entry;
 use crate::change::Change;
 use crate::event::EventKind;
 use crate::judgement::Judgement;
@@ -24,7 +25,7 @@ pub fn judge(account: Option<&Account>, matches: bool, offer: Offer, scene: &Sce
         None => Some(Refusal::UnknownUser),
         Some(_) if !matches => Some(Refusal::InvalidCredentials),
         Some(account) => match account.user.status {
-            Status::Active => scene.awaits_proof(&account.user).then_some(Refusal::EmailUnverified),
+            Status::Active => entry(&account.user, scene),
             Status::Inactive => Some(Refusal::AccountInactive),
             Status::Suspended => Some(Refusal::AccountSuspended),
         },

@@ -6,6 +6,8 @@ mod write;
 
 pub use write::{short_id, text, text_slots};
 
+use crate::admin::{AdminKey, Listed};
+use crate::secret::Secret;
 use crate::session::ShownSession;
 use crate::time::Moment;
 use crate::user::User;
@@ -106,6 +108,30 @@ pub enum Slot {
     AskedEmail,
     /// The claims of the token that was verified.
     Claims,
+    /// The users of a page; only as a list of shapes.
+    Users,
+    /// The admin keys; only as a list of shapes.
+    Keys,
+    /// Of an admin key: public name.
+    KeyId,
+    /// Of an admin key: what people call it.
+    KeyName,
+    /// Of an admin key: its scopes.
+    KeyScopes,
+    /// Of an admin key: when it was made.
+    KeyCreatedAt,
+    /// Of an admin key: when it ends.
+    KeyExpiresAt,
+    /// Of an admin key: when it was last used.
+    KeyLastUsedAt,
+    /// Of an admin key: when it was revoked.
+    KeyRevokedAt,
+    /// The text of the admin key that was just made.
+    KeySecret,
+    /// How many items there are on all pages.
+    Total,
+    /// Where the next page begins.
+    Next,
     /// Code of the refusal.
     Code,
     /// Reason of a malformed body, fit for the client.
@@ -146,6 +172,93 @@ pub enum Slot {
     Rule,
     /// In items of a list of flaws: where the input stands, as a list (`["body", "email"]`).
     Place,
+}
+
+/// What a template can list. Closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// The live sessions of the user.
+    Sessions,
+    /// The users of a page.
+    Users,
+    /// Admin keys.
+    Keys,
+}
+
+impl List {
+    /// Every list.
+    pub const ALL: [List; 3] = [List::Sessions, List::Users, List::Keys];
+
+    /// The slot that says the list itself.
+    pub const fn slot(self) -> Slot {
+        match self {
+            List::Sessions => Slot::Sessions,
+            List::Users => Slot::Users,
+            List::Keys => Slot::Keys,
+        }
+    }
+
+    /// Whether a slot is filled from the things of this list.
+    pub const fn fills(self, slot: &Slot) -> bool {
+        match self {
+            List::Sessions => slot.is_of_session(),
+            List::Users => slot.is_of_user(),
+            List::Keys => slot.is_of_key(),
+        }
+    }
+}
+
+impl Slot {
+    /// Whether it says something of one user.
+    pub const fn is_of_user(&self) -> bool {
+        use Slot::*;
+        matches!(
+            self,
+            UserId
+                | UserUuid
+                | UserShortId(_)
+                | UserUsername
+                | UserEmail
+                | UserFirstName
+                | UserLastName
+                | UserFullName
+                | UserPhoneNumber
+                | UserAvatar
+                | UserRole
+                | UserPermissions
+                | UserStatus
+                | UserActive
+                | UserEmailVerified
+                | UserCreatedAt
+                | UserLastLoginAt
+                | UserAttributes
+                | UserAttribute(_)
+        )
+    }
+
+    /// Whether it says something of one session of a list.
+    pub const fn is_of_session(&self) -> bool {
+        matches!(
+            self,
+            Slot::SessionId
+                | Slot::SessionContract
+                | Slot::SessionDevice
+                | Slot::SessionAddress
+                | Slot::SessionCreatedAt
+                | Slot::SessionSeenAt
+                | Slot::SessionExpiresAt
+                | Slot::SessionCurrent
+        )
+    }
+
+    /// Whether it says something of one admin key.
+    pub const fn is_of_key(&self) -> bool {
+        use Slot::*;
+        matches!(
+            self,
+            KeyId | KeyName | KeyScopes | KeyCreatedAt | KeyExpiresAt | KeyLastUsedAt | KeyRevokedAt
+        )
+    }
 }
 
 /// How a value is written.
@@ -200,46 +313,6 @@ pub enum TextPart {
     Slot(SlotUse),
 }
 
-/// What a template can list. Closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
-    /// The live sessions of the user.
-    Sessions,
-}
-
-impl List {
-    /// The slot that says the list itself.
-    pub const fn slot(self) -> Slot {
-        match self {
-            List::Sessions => Slot::Sessions,
-        }
-    }
-
-    /// Whether a slot is filled from the things of this list.
-    pub const fn fills(self, slot: &Slot) -> bool {
-        match self {
-            List::Sessions => slot.is_of_session(),
-        }
-    }
-}
-
-impl Slot {
-    /// Whether it says something of one session of a list.
-    pub const fn is_of_session(&self) -> bool {
-        matches!(
-            self,
-            Slot::SessionId
-                | Slot::SessionContract
-                | Slot::SessionDevice
-                | Slot::SessionAddress
-                | Slot::SessionCreatedAt
-                | Slot::SessionSeenAt
-                | Slot::SessionExpiresAt
-                | Slot::SessionCurrent
-        )
-    }
-}
-
 /// A part of a JSON template.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -287,6 +360,10 @@ pub struct Facts<'a> {
     pub ended: Option<u64>,
     /// Whether the address exists, and the address.
     pub email: Option<(&'a str, bool)>,
+    /// The page of a list.
+    pub listed: Option<&'a Listed>,
+    /// An admin key, and its text when it was just made.
+    pub key: Option<(&'a AdminKey, Option<&'a Secret>)>,
     /// Claims of a verified token.
     pub verified: Option<&'a serde_json::Map<String, Value>>,
     /// The refusal.

@@ -6,6 +6,8 @@
 )]
 
 use super::{Absent, Facts, Form, List, Part, Shape, Slot, SlotUse, TextPart};
+use crate::admin::Items;
+use crate::secret::Secret;
 use crate::time::Moment;
 use crate::user::Status;
 use serde_json::Value;
@@ -19,6 +21,7 @@ enum Filled<'a> {
     Owned(String),
     At(Moment),
     Names(&'a [String]),
+    Words(Vec<String>),
     Json(&'a Value),
     Object(&'a serde_json::Map<String, Value>),
 }
@@ -58,9 +61,9 @@ impl Shape {
             match part {
                 Part::Value(slot) | Part::Member(_, slot) => slots.push(&slot.slot),
                 Part::Text(parts) => slots.extend(text_slots(parts)),
-                Part::Each(List::Sessions, shape) => {
-                    slots.push(&Slot::Sessions);
-                    slots.extend(shape.slots().into_iter().filter(|slot| !List::Sessions.fills(slot)));
+                Part::Each(list, shape) => {
+                    slots.push(list.said());
+                    slots.extend(shape.slots().into_iter().filter(|slot| !list.fills(slot)));
                 }
                 Part::Bytes(_) | Part::Comma => {}
             }
@@ -98,15 +101,39 @@ fn comma(out: &mut Vec<u8>) {
     }
 }
 
+impl List {
+    /// The slot that says the list, to be borrowed.
+    const fn said(self) -> &'static Slot {
+        match self {
+            List::Sessions => &Slot::Sessions,
+            List::Users => &Slot::Users,
+            List::Keys => &Slot::Keys,
+        }
+    }
+}
+
 fn write_each(list: List, shape: &Shape, facts: &Facts<'_>, out: &mut Vec<u8>) {
     out.push(b'[');
-    match list {
-        List::Sessions => {
+    match (list, facts.listed.map(|listed| &listed.items)) {
+        (List::Sessions, _) => {
             for session in facts.sessions.unwrap_or_default() {
                 comma(out);
                 shape.write(&Facts { session: Some(session), ..*facts }, out);
             }
         }
+        (List::Users, Some(Items::Users(users))) => {
+            for user in users {
+                comma(out);
+                shape.write(&Facts { user: Some(user), ..*facts }, out);
+            }
+        }
+        (List::Keys, Some(Items::Keys(keys))) => {
+            for key in keys {
+                comma(out);
+                shape.write(&Facts { key: Some((key, None)), ..*facts }, out);
+            }
+        }
+        (List::Users | List::Keys, _) => {}
     }
     out.push(b']');
 }
@@ -135,6 +162,7 @@ fn write_json(slot: &SlotUse, facts: &Facts<'_>, out: &mut Vec<u8>) {
         (Filled::Str(value), _) => write_str(value, out),
         (Filled::Owned(value), _) => write_str(value, out),
         (Filled::Names(names), _) => write_value(names, out),
+        (Filled::Words(words), _) => write_value(words, out),
         (Filled::Json(value), _) => write_value(value, out),
         (Filled::Object(map), _) => write_value(map, out),
     }
@@ -186,6 +214,7 @@ fn as_text(slot: &SlotUse, facts: &Facts<'_>) -> String {
         Filled::Owned(value) => value,
         Filled::At(at) => moment_text(at, &slot.form),
         Filled::Names(names) => names.join(" "),
+        Filled::Words(words) => words.join(" "),
         Filled::Json(Value::String(text)) => text.clone(),
         Filled::Json(value) => value.to_string(),
         Filled::Object(map) => serde_json::to_string(map).unwrap_or_default(),
@@ -197,12 +226,36 @@ fn fill<'a>(slot: &Slot, facts: &Facts<'a>) -> Filled<'a> {
     fill_user(slot, facts)
         .or_else(|| fill_tokens(slot, facts))
         .or_else(|| fill_session(slot, facts))
+        .or_else(|| fill_listed(slot, facts))
         .or_else(|| fill_refusal(slot, facts))
         .unwrap_or(Filled::Null)
 }
 
 fn optional(text: Option<&str>) -> Filled<'_> {
     text.map_or(Filled::Null, Filled::Str)
+}
+
+fn fill_listed<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    let moment = |at: Option<Moment>| at.map_or(Filled::Null, Filled::At);
+    if let Some(listed) = facts.listed {
+        match slot {
+            Slot::Total => return Some(Filled::Int(i64::try_from(listed.total).unwrap_or(i64::MAX))),
+            Slot::Next => return Some(optional(listed.next.as_deref())),
+            _ => {}
+        }
+    }
+    let (key, secret) = facts.key?;
+    Some(match slot {
+        Slot::KeyId => Filled::Owned(key.id.to_string()),
+        Slot::KeyName => Filled::Str(&key.name),
+        Slot::KeyScopes => Filled::Words(key.scopes.names()),
+        Slot::KeyCreatedAt => Filled::At(key.created_at),
+        Slot::KeyExpiresAt => Filled::At(key.expires_at),
+        Slot::KeyLastUsedAt => moment(key.last_used_at),
+        Slot::KeyRevokedAt => moment(key.revoked_at),
+        Slot::KeySecret => optional(secret.map(Secret::expose)),
+        _ => return None,
+    })
 }
 
 fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {

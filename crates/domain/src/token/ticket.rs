@@ -34,6 +34,8 @@ pub enum Kind {
     Refresh,
     /// Not a token: the name of a session in a list.
     Listed,
+    /// Where a page of a list begins.
+    Cursor,
 }
 
 impl Kind {
@@ -42,11 +44,12 @@ impl Kind {
             Kind::Access => 1,
             Kind::Refresh => 2,
             Kind::Listed => 3,
+            Kind::Cursor => 4,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Kind> {
-        [Kind::Access, Kind::Refresh, Kind::Listed].into_iter().find(|kind| kind.byte() == byte)
+        [Kind::Access, Kind::Refresh, Kind::Listed, Kind::Cursor].into_iter().find(|kind| kind.byte() == byte)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::events::Trail;
 use super::fault::Halt;
-use super::{avatars, failures, links, outbox, schemes, sessions, trail, users};
+use super::{admin, avatars, failures, links, outbox, schemes, sessions, trail, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -43,7 +43,8 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::CountFailure { .. }
         | Change::DeleteUser { .. }
         | Change::Offer(_)
-        | Change::OpenLink(_) => false,
+        | Change::OpenLink(_)
+        | Change::Admin(_) => false,
         Change::OpenSession { .. }
         | Change::NoteSignIn { .. }
         | Change::RotateSession { .. }
@@ -86,8 +87,10 @@ fn write_all(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Re
 }
 
 impl List {
+    #[expect(clippy::too_many_lines, reason = "one table of all changes")]
     fn write(&mut self, conn: &Connection, log: &mut Trail<'_>, change: &Change) -> Result<(), Halt> {
         match change {
+            Change::Admin(change) => admin::write(conn, change)?,
             Change::AddUser(user) => {
                 self.added = Some(users::add(conn, user)?);
                 user.password_hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;

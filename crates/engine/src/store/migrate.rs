@@ -34,6 +34,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0009_master_key"),
     migration!("0010_limits"),
     migration!("0011_links"),
+    migration!("0012_admin"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -3,6 +3,7 @@
 //! Looks answer at once from connections that can only read. Change lists go to one thread that commits those that
 //! wait together, and answers each only when it is on the disk. Nothing here judges: a list is applied or conflicts.
 
+mod admin;
 mod apply;
 mod avatars;
 mod connection;
@@ -30,6 +31,7 @@ use crate::error::{Fault, OpenError};
 use crate::limit::Stored;
 use crate::trail::{EventQuery, Noted, Row};
 use crossbeam_channel::{Sender, TrySendError, bounded};
+use domain::admin::{AdminKey, KeyId, NewAdminKey, UserSearch};
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
@@ -39,7 +41,7 @@ use domain::link::Link;
 use domain::seal::MasterKeyId;
 use domain::session::{ListedSession, Session};
 use domain::time::Moment;
-use domain::token::Blind;
+use domain::token::{Blind, Digest};
 use domain::trail::{Seal, TrailKey};
 use domain::user::{Account, NewUser};
 use std::future::Future;
@@ -300,12 +302,37 @@ impl Store {
 
     /// The number of the last event (0 = there is none), and what the sealed head says.
     pub fn trail_end(&self) -> Result<(i64, Option<(i64, Seal)>), Fault> {
-        self.look(|conn| trail::end(conn))
+        self.look(trail::end)
     }
 
     /// The key of the trail.
     pub fn trail_key(&self) -> &TrailKey {
         &self.trail
+    }
+
+    /// Whether there is an active user who may do everything. `roles` are those that permit it.
+    pub fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
+        self.look(|conn| Ok(admin::has_administrator(conn, roles)?))
+    }
+
+    /// Whether this is the digest of the bootstrap token in force.
+    pub fn is_bootstrap(&self, digest: &Digest, now: Moment) -> Result<bool, Fault> {
+        self.look(|conn| admin::is_bootstrap(conn, digest, now))
+    }
+
+    /// An admin key with the digest of its text.
+    pub fn admin_key(&self, id: KeyId) -> Result<Option<NewAdminKey>, Fault> {
+        self.look(|conn| admin::key_by_id(conn, id))
+    }
+
+    /// All admin keys, the oldest first.
+    pub fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
+        self.look(admin::keys)
+    }
+
+    /// The users whom a search finds and how many there are in all. Reads many rows: call it where waiting is no harm.
+    pub fn search_users(&self, search: &UserSearch) -> Result<(Vec<Account>, u64), Fault> {
+        self.look(|conn| admin::search(conn, search))
     }
 
     /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,

@@ -2,8 +2,10 @@
 
 use super::{Claimed, TRIES, Turn};
 use crate::error::{Error, Fault};
+use domain::change::Conflict;
 use domain::command::Target;
 use domain::outcome::Outcome;
+use domain::refusal::Refusal;
 use domain::rule::profile::{judge_deletion, judge_target};
 use domain::secret::Secret;
 
@@ -22,8 +24,10 @@ impl Turn<'_> {
                 None => None,
             };
             let judgement = judge_deletion(&account, verified.map(|verified| verified.matches), &self.scene);
-            if self.record(judgement.changes).await?.is_err() {
-                continue;
+            match self.record(judgement.changes).await? {
+                Ok(_) => {}
+                Err(Conflict::LastAdministrator) => return Err(Refusal::LastAdministrator.into()),
+                Err(_) => continue,
             }
             if let (Err(refusal), Some(verified)) = (&judgement.result, verified) {
                 tokio::time::sleep(verified.remaining_to_floor).await;

@@ -3,6 +3,7 @@
 //! One file per verb. A verb reads, lets a rule of `domain` decide, and records the changes of the judgement.
 
 mod account;
+mod admin;
 mod bearer;
 mod check;
 mod door;
@@ -20,7 +21,6 @@ mod sign_up;
 use crate::Engine;
 use crate::error::{Error, Fault};
 use crate::mint::{Place, Span};
-use bearer::Access;
 use domain::caller::Caller;
 use domain::change::{Applied, Change, Conflict};
 use domain::command::{Command, Verb};
@@ -45,10 +45,10 @@ pub(crate) struct Turn<'a> {
     engine: &'a Engine,
     caller: &'a Caller<'a>,
     scene: Scene<'a>,
-    /// The access token that the door has read; the verb's first look takes it.
-    read: Mutex<Option<Access>>,
     /// What goes with the next list that is recorded.
     later: Mutex<Vec<Change>>,
+    /// What the door has read.
+    read: Mutex<door::Read>,
 }
 
 /// Carries out one command, if the door lets it in.
@@ -82,7 +82,7 @@ impl<'a> Turn<'a> {
             language: &caller.language,
             request: &caller.request,
         };
-        Turn { engine, caller, scene, read: Mutex::new(None), later: Mutex::default() }
+        Turn { engine, caller, scene, read: Mutex::default(), later: Mutex::default() }
     }
 }
 
@@ -126,6 +126,7 @@ impl Turn<'_> {
             Command::ChangeEmail { email, password } => self.change_email(&email, &password).await,
             Command::ConfirmEmail { token, password } => self.confirm_email(&token, password.as_ref()).await,
             Command::UndoEmail { token } => self.undo_email(&token).await,
+            Command::Admin(command) => self.administer(command).await,
             Command::CheckEmail { email } => {
                 self.count_request()?;
                 self.check_email(email)

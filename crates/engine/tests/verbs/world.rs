@@ -1,6 +1,9 @@
 //! A database, a clock and chance of one's own, with contracts of several kinds.
 
-use countersign_engine::{Chance, Clock, Engine, Error, HashSettings, NewUserRequest, Place, Settings};
+use countersign_engine::{
+    Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place, Settings,
+};
+use domain::admin::AdminRules;
 use domain::caller::{Bearer, Caller};
 use domain::command::{Command, Login, SignUp};
 use domain::contract::{
@@ -45,6 +48,11 @@ fn cheap() -> HashSettings {
 }
 
 fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits, recovery: RecoveryRules) -> Engine {
+    let sessions = SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT };
+    open(hashing, House { sessions, limits, recovery, ..House::default() })
+}
+
+fn open(hashing: HashSettings, house: House) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place: Place::Memory,
@@ -54,12 +62,7 @@ fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits, recover
         hashing,
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),
-        house: House {
-            sessions: SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT },
-            limits,
-            recovery,
-            ..House::default()
-        },
+        house,
     })
     .unwrap()
 }
@@ -85,6 +88,17 @@ impl World {
 
     pub fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
         World { engine: engine(50, cheap(), Limits::OFF, recovery), ..World::new(contract) }
+    }
+
+    /// With these rules for administrators.
+    pub fn administered(contract: Contract, admin: AdminRules) -> World {
+        let house = House { admin, limits: Limits::OFF, ..House::default() };
+        World { engine: open(cheap(), house), ..World::new(contract) }
+    }
+
+    /// The audit trail.
+    pub fn events(&self) -> Vec<Noted> {
+        self.engine.events(&EventQuery::default(), 1000).unwrap()
     }
 
     /// One thread that hashes slowly, and room for eight to wait.
@@ -191,6 +205,7 @@ pub fn sign_up(username: &str, email: &str, password: &str) -> SignUp {
 pub fn opaque() -> Contract {
     Contract {
         name: "opaque".into(),
+        purpose: domain::contract::Purpose::Application,
         access: AccessPlan {
             algorithm: Algorithm::HS256,
             header: HeaderPlan::default(),

@@ -1,5 +1,6 @@
 //! What can be typed after `countersign`?
 
+mod admin;
 mod audit;
 mod configuration;
 pub mod dialect;
@@ -15,6 +16,7 @@ mod version;
 mod why;
 
 use crate::config::{Config, Sources};
+use crate::{mounts, routes};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,6 +86,15 @@ enum Command {
     /// Show, export and check the audit trail, and say why somebody was signed out
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The first administrator, administrators and admin keys
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
+    /// List every request that is answered, and who may send it
+    Routes {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Look for what is wrong or weaker than it could be
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
@@ -138,8 +149,22 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Command::Key(command) => key::run(&command, &load(&sources)?),
         Command::Mail(command) => mail::run(&command, &load(&sources)?),
         Command::Audit(command) => audit::run(&command, &load(&sources)?),
+        Command::Admin(command) => admin::run(command, &load(&sources)?),
+        Command::Routes { json } => routes(&load(&sources)?, json),
         Command::Doctor(args) => doctor::run(&args, &load(&sources)?),
     }
+}
+
+/// Prints what the mounts answer.
+fn routes(config: &Config, json: bool) -> Result<(), Ended> {
+    let listed = routes::list(&mounts::load(config).map_err(Ended::wrong)?);
+    if json {
+        let all: Vec<_> = listed.iter().map(routes::Listed::to_json).collect();
+        terminal::line(&serde_json::Value::from(all).to_string());
+    } else {
+        listed.iter().for_each(|one| terminal::line(&one.to_line()));
+    }
+    Ok(())
 }
 
 fn load(sources: &Sources) -> Result<Config, Ended> {

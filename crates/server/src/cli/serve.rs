@@ -3,13 +3,14 @@
 use super::terminal::{Ended, err, out};
 use crate::config::{Config, Sources};
 use crate::telemetry::{self, Format, Log};
-use crate::{App, serve};
+use crate::{App, bootstrap, serve};
 use domain::contract::Weakening;
 use domain::event::{Actor, Detail, Event, EventKind};
 use engine::{Chance, Clock};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,6 +48,7 @@ async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result
     note_weakenings(&app);
     note_start(&app).await?;
     let (mut stop, mut cut) = (Signals::new()?, Signals::new()?);
+    offer_bootstrap(&app).await?;
     let reloading = follow_hangups(app.clone(), sources)?;
     let noted = app.clone();
     let serving = serve(listener, app, async move { stop.next().await });
@@ -66,6 +68,18 @@ async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result
             Err(Ended::failed("stopped by a second signal"))
         }
     }
+}
+
+/// Where nobody is an administrator, says where the token lies that makes the first one; itself on a terminal only.
+async fn offer_bootstrap(app: &App) -> Result<(), Ended> {
+    let Some(offer) = bootstrap::offer_at_start(app).await.map_err(Ended::failed)? else { return Ok(()) };
+    let place = offer.path.display();
+    out(&format!("Nobody is an administrator. A token for the first one is in {place}, for an hour.\n"));
+    if std::io::stdout().is_terminal() {
+        out(&format!("  {}\n", offer.token.expose()));
+    }
+    tokio::spawn(bootstrap::forget_when_used(app.clone()));
+    Ok(())
 }
 
 /// SIGTERM and SIGINT, one like the other.

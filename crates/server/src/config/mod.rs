@@ -18,6 +18,7 @@ pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
 pub use weakening::HouseWeakening;
 
+use domain::admin::AdminRules;
 use domain::house::{House, RecoveryRules, SessionRules};
 use domain::password::{Backend, Params};
 use domain::retention::Retention;
@@ -353,6 +354,7 @@ fn assemble(
             strict: read.text("preset")? == "strict",
             limits: tries::read(&read)?,
             sessions: session_rules(&read)?,
+            admin: AdminRules { require_factor: read.switch("admin.require_factor")? },
             retention: retention(&read, values)?,
             recovery: recovery_rules(&read)?,
             ..House::default()

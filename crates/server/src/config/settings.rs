@@ -102,6 +102,12 @@ pub static SETTINGS: &[Setting] = &[
     ),
     setting("recovery.letters_per_hour", Kind::Whole(1, 600), "5", "The same within an hour."),
     setting(
+        "admin.require_factor",
+        Kind::Switch,
+        "true",
+        "Whether administrators need a second factor to sign in. Off is a named weakening.",
+    ),
+    setting(
         "mail.transport",
         Kind::Choice(&["off", "log", "file", "smtp"]),
         "off",

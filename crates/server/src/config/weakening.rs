@@ -61,6 +61,9 @@ house_weakenings! {
     CheapHashing = "cheap_hashing", "Whoever steals the database finds passwords sooner.";
     /// `limits.enabled` is false.
     LimitsOff = "limits_off", "Passwords can be guessed as fast as the machine hashes; for load tests only.";
+    /// `admin.require_factor` is false.
+    AdminsWithoutFactor = "admins_without_factor",
+        "Whoever finds out or guesses the password of an administrator is one.";
     /// `mail.transport` is `log`.
     LettersInLog = "letters_in_log",
         "Letters are written into the log with their links: whoever reads the log can set passwords.";
@@ -83,6 +86,7 @@ impl Config {
             (HouseWeakening::WideProxies, self.trusted_proxies.iter().any(is_wide)),
             (HouseWeakening::CheapHashing, self.hashes_cheaply()),
             (HouseWeakening::LimitsOff, !self.house.limits.enabled),
+            (HouseWeakening::AdminsWithoutFactor, !self.house.admin.require_factor),
             (HouseWeakening::LettersInLog, matches!(self.mail.transport, Transport::Log)),
             (HouseWeakening::LettersInFiles, matches!(self.mail.transport, Transport::File(_))),
         ];
@@ -157,6 +161,7 @@ mod tests {
             (HouseWeakening::WideProxies, "trusted_proxies = [\"2000::/3\"]"),
             (HouseWeakening::CheapHashing, "[hashing]\nmemory_kib = 19456\npasses = 1"),
             (HouseWeakening::LimitsOff, "[limits]\nenabled = false"),
+            (HouseWeakening::AdminsWithoutFactor, "[admin]\nrequire_factor = false"),
             (
                 HouseWeakening::LettersInLog,
                 "public_url = \"https://a.example\"\n[mail]\nfrom = \"A <a@a.example>\"\ntransport = \"log\"",

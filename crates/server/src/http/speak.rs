@@ -199,7 +199,7 @@ impl Speaker {
         let performed = match heard.command {
             Ok(command) => self.engine.perform(&caller, command).await,
             // Who may not come in does not learn what was wrong with the inputs.
-            Err(refusal) if heard.route.needs_access && is_about_inputs(&refusal) => {
+            Err(refusal) if heard.route.needs_access && waits_at_door(heard.route, &refusal) => {
                 let admitted = self.engine.admit(&caller, door_of(heard.route)).await;
                 admitted.and(Err(Error::Refused(refusal)))
             }
@@ -255,8 +255,10 @@ fn door_of(route: &Route) -> Verb {
     if route.verb.permit().needs_access() { route.verb } else { Verb::WhoAmI }
 }
 
-fn is_about_inputs(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::InvalidInput(_) | Refusal::NothingGiven | Refusal::NotAnObject(_))
+/// Whether a refusal is told only to those who may come in: what is wrong with inputs, and everything administrators ask.
+fn waits_at_door(route: &Route, refusal: &Refusal) -> bool {
+    route.verb.permit().scope().is_some()
+        || matches!(refusal, Refusal::InvalidInput(_) | Refusal::NothingGiven | Refusal::NotAnObject(_))
 }
 
 /// A route to borrow words from, and the line of allowed methods.

@@ -1,0 +1,87 @@
+//! Which users are there?
+
+use super::super::Turn;
+use crate::error::{Error, Fault};
+use domain::admin::{Items, Listed, UserQuery, UserSearch};
+use domain::id::UserId;
+use domain::identifier::{EMAIL_MAX_BYTES, EmailKey, UsernameKey};
+use domain::input::{Flaw, Input, Rule};
+use domain::outcome::Outcome;
+use domain::refusal::Refusal;
+use domain::token::{Digest, Kind, Ticket};
+use domain::user::Status;
+use uuid::Uuid;
+
+/// Users of one page where nothing is said.
+const PAGE: i64 = 50;
+/// Users of one page at most (SEC-95).
+const MAX_PAGE: i64 = 200;
+
+impl Turn<'_> {
+    /// Looks on a thread of its own: a search reads many rows.
+    pub(super) async fn list_users(&self, query: UserQuery) -> Result<Outcome, Error> {
+        let search = self.read_query(query)?;
+        let (engine, asked) = (self.engine.clone(), search.clone());
+        let found = tokio::task::spawn_blocking(move || engine.store().search_users(&asked)).await;
+        let (mut accounts, total) = found.map_err(|_| Fault::Gone("the search"))??;
+        let limit = usize::try_from(search.limit.saturating_sub(1)).unwrap_or(0);
+        let more = accounts.len() > limit;
+        accounts.truncate(limit);
+        let next = accounts.last().filter(|_| more).map(|last| self.cursor(&search, last.user.id));
+        let users = accounts.into_iter().map(|account| account.user).collect();
+        Ok(Outcome::Listed(Listed { items: Items::Users(users), total, next }))
+    }
+
+    pub(super) fn show_user(&self, user: Uuid) -> Result<Outcome, Error> {
+        Ok(Outcome::UserShown { user: self.managed(user)?.user })
+    }
+
+    /// One more than the page holds is asked for, to learn whether there is another page.
+    fn read_query(&self, query: UserQuery) -> Result<UserSearch, Error> {
+        let flaw = |input, rule| Error::from(Refusal::InvalidInput(vec![Flaw::new(input, rule)]));
+        let limit = query.limit.unwrap_or(PAGE);
+        if !(1..=MAX_PAGE).contains(&limit) {
+            let rule = if limit < 1 { Rule::TooSmall } else { Rule::TooLarge };
+            return Err(flaw(Input::Limit, rule));
+        }
+        let status = match query.status.as_deref() {
+            Some(name) => Some(Status::parse(name).ok_or_else(|| flaw(Input::Status, Rule::OneOf))?),
+            None => None,
+        };
+        let prefix = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if prefix.is_some_and(|text| text.len() > EMAIL_MAX_BYTES || text.contains(char::is_control)) {
+            return Err(flaw(Input::Search, Rule::TooLong));
+        }
+        let mut search = UserSearch {
+            prefix: prefix.map(|text| (EmailKey::prefix(text), UsernameKey::prefix(text))),
+            role: query.role,
+            status,
+            after: None,
+            limit: u32::try_from(limit + 1).unwrap_or(1),
+        };
+        if let Some(cursor) = &query.cursor {
+            search.after =
+                Some(self.read_cursor(&search, cursor).ok_or_else(|| flaw(Input::Cursor, Rule::Pattern))?);
+        }
+        Ok(search)
+    }
+
+    /// Sealed, and bound to what was searched for: it opens no other list (SEC-95).
+    fn cursor(&self, search: &UserSearch, last: UserId) -> String {
+        let ticket = Ticket { session: last.0, counter: mark(search), kind: Kind::Cursor };
+        self.engine.mint().seal(&ticket)
+    }
+
+    fn read_cursor(&self, search: &UserSearch, cursor: &str) -> Option<UserId> {
+        let ticket = self.engine.mint().open(cursor)?;
+        (ticket.kind == Kind::Cursor && ticket.counter == mark(search)).then_some(UserId(ticket.session))
+    }
+}
+
+/// 32 bits that stand for the filters, not for the page.
+fn mark(search: &UserSearch) -> u32 {
+    let filters = UserSearch { after: None, limit: 0, ..search.clone() };
+    let digest = Digest::of(&format!("{filters:?}"));
+    let [a, b, c, d, ..] = *digest.bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
