@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the interoperability tests run on: a Python environment with Django and a folder of Node
-# packages with NestJS, both at the versions pinned in crates/server/tests/interop.
+# Installs what the tests run on: a browser with its driver, and for the interoperability tests a Python environment
+# with Django and a folder of Node packages with NestJS, both at the versions pinned in crates/server/tests/interop.
 #
 # Quick when everything is there. Fails when something is missing and cannot be installed: the tests never skip.
 set -eu
@@ -12,6 +12,14 @@ node=target/interop/node
 
 say() { printf 'setup-tests: %s\n' "$*"; }
 
+# Whether any of these programs is there.
+first_of() {
+    for program in "$@"; do
+        command -v "$program" >/dev/null && return 0
+    done
+    return 1
+}
+
 # Debian names of what is missing, separated by spaces.
 missing_programs() {
     command -v python3 >/dev/null || printf 'python3 '
@@ -21,6 +29,9 @@ missing_programs() {
     command -v npm >/dev/null || printf 'npm '
     # The README's examples are pasted as they are.
     command -v curl >/dev/null || printf 'curl '
+    # Cookie mode is proved in a real browser.
+    first_of chromium chromium-browser google-chrome-stable google-chrome || printf 'chromium '
+    first_of chromedriver chromium.chromedriver || printf 'chromium-driver '
 }
 
 install_programs() {
@@ -36,7 +47,8 @@ install_programs() {
     [ -z "$missing" ] && return 0
     say "missing: $missing" >&2
     say "On Debian or Ubuntu: sudo apt-get install $missing" >&2
-    say "Elsewhere: Python 3.10 or newer with venv, and Node 18 or newer with npm. Then run this script again." >&2
+    say "Elsewhere: Python 3.10 or newer with venv, Node 18 or newer with npm, curl, and Chromium or Chrome with the" >&2
+    say "chromedriver of its version. Then run this script again." >&2
     exit 1
 }
 
