@@ -4,6 +4,7 @@ use super::activity::Activity;
 use super::answer::answer;
 use super::crowd::{Crowd, Seat};
 use super::guard::Guard;
+use super::headers::lines;
 use crate::App;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -176,7 +177,7 @@ async fn connection(
     }
     let activity = Arc::new(Activity::new());
     let timeouts = *app.timeouts();
-    let io = TokioIo::new(Guard::new(stream, Arc::clone(&activity)));
+    let io = TokioIo::new(Guard::new(stream, Arc::clone(&activity), lines(app.is_https())));
     let service = service_fn(|request| {
         let (app, activity) = (app.clone(), Arc::clone(&activity));
         async move {

@@ -1,4 +1,4 @@
-//! How are the bytes of a connection watched on their way to the HTTP library?
+//! How are the bytes of a connection watched on their way to the HTTP library, and its own answers dressed on theirs back?
 
 use super::activity::Activity;
 use super::framing::{Framing, Stage};
@@ -16,13 +16,48 @@ pub struct Guard {
     framing: Framing,
     activity: Arc<Activity>,
     refused: bool,
+    /// Header lines for answers that the library gives by itself.
+    dress: &'static str,
+    /// Such an answer on its way out, and how much of it is gone.
+    dressed: Option<(Vec<u8>, usize)>,
 }
 
 impl Guard {
-    /// Watches a socket that was just accepted.
-    pub fn new(stream: TcpStream, activity: Arc<Activity>) -> Guard {
-        Guard { stream, framing: Framing::new(), activity, refused: false }
+    /// Watches a socket that was just accepted. `dress` are the header lines of every answer, each with its CR and LF.
+    pub fn new(stream: TcpStream, activity: Arc<Activity>, dress: &'static str) -> Guard {
+        Guard { stream, framing: Framing::new(), activity, refused: false, dress, dressed: None }
     }
+
+    /// Writes an answer of the library with our headers (SEC-79). It hands the same bytes in until they are taken.
+    fn poll_dressed(&mut self, cx: &mut Context<'_>, bytes: &[u8], line: usize) -> Poll<io::Result<usize>> {
+        let dress = self.dress;
+        let (whole, gone) = self.dressed.get_or_insert_with(|| {
+            let (first, rest) = bytes.split_at(line);
+            ([first, dress.as_bytes(), rest].concat(), 0)
+        });
+        while *gone < whole.len() {
+            let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &whole[*gone..]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *gone += written;
+        }
+        self.dressed = None;
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
+/// Where the status line ends, if these bytes are an answer that did not come from us: ours all have this header.
+fn undressed(bytes: &[u8]) -> Option<usize> {
+    const OURS: &[u8] = b"x-content-type-options";
+    if !bytes.starts_with(b"HTTP/1.1 4") {
+        return None;
+    }
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    if bytes[..end].windows(OURS.len()).any(|name| name.eq_ignore_ascii_case(OURS)) {
+        return None;
+    }
+    bytes.windows(2).position(|two| two == b"\r\n").map(|at| at + 2)
 }
 
 /// Gives the library what can be no message, and the end of a head, for which it may be waiting: it answers 400 and closes.
@@ -65,7 +100,10 @@ impl AsyncRead for Guard {
 
 impl AsyncWrite for Guard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        match undressed(bytes) {
+            Some(line) => self.poll_dressed(cx, bytes, line),
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -73,7 +111,10 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        match parts.first().and_then(|first| Some((first, undressed(first)?))) {
+            Some((first, line)) => self.poll_dressed(cx, first, line),
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, parts),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

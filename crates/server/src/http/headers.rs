@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{self, HeaderMap, HeaderName};
+use std::sync::LazyLock;
 
 /// Who may use an answer, and may it be kept?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,20 @@ pub fn dress(headers: &mut HeaderMap, audience: Audience, https: bool) {
         add(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     headers.remove(header::SERVER);
+}
+
+/// The same headers as lines, for answers that the HTTP library gives before there is a request: 400 and 431.
+pub fn lines(https: bool) -> &'static str {
+    static LINES: LazyLock<[String; 2]> = LazyLock::new(|| [false, true].map(written));
+    &LINES[usize::from(https)]
+}
+
+fn written(https: bool) -> String {
+    let mut headers = HeaderMap::new();
+    dress(&mut headers, Audience::Client, https);
+    headers.iter().fold(String::new(), |lines, (name, value)| {
+        format!("{lines}{name}: {}\r\n", value.to_str().unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
