@@ -17,6 +17,7 @@ use domain::contract::{
 use domain::input::Input;
 use domain::shape::Slot;
 use domain::token::Algorithm;
+use http::Method;
 use std::collections::HashSet;
 
 /// Notes everything that does not fit together.
@@ -38,6 +39,10 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
             fault(root, route, format!("the name `{}` is used twice; give each route a `name`", route.name));
         }
         check_purpose(dialect, route, root);
+        if route.method == Method::GET && !route.verb.only_looks() {
+            let message = format!("`{}` changes something, so it can not be asked by GET", route.verb.name());
+            fault(root, route, message);
+        }
         check_inputs(route, root);
         check_answers(dialect, route, root);
         check_path(route, root);

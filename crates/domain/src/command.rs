@@ -131,6 +131,11 @@ impl Verb {
         }
     }
 
+    /// Whether it only looks. Nothing else may be asked by GET, because any link is followed with the user's cookies (SEC-77).
+    pub const fn only_looks(self) -> bool {
+        matches!(self, Verb::WhoAmI | Verb::VerifyToken | Verb::CheckEmail)
+    }
+
     /// Reads a word of a dialect file. Refused: any other text.
     pub fn parse(name: &str) -> Option<Verb> {
         Verb::ALL.into_iter().find(|verb| verb.name() == name)
