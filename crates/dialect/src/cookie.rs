@@ -79,7 +79,8 @@ pub struct CookiePlan {
     pub instead: bool,
     /// Where a page sends the CSRF token back, and where it is told besides its cookie.
     pub csrf_header: HeaderName,
-    access: String,
+    /// Name of the cookie of the access token.
+    pub access: String,
     refresh: String,
     sets: Vec<SaidCookie>,
     clears: Vec<SaidCookie>,

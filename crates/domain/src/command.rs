@@ -133,7 +133,19 @@ impl Verb {
 
     /// Whether it only looks. Nothing else may be asked by GET, because any link is followed with the user's cookies (SEC-77).
     pub const fn only_looks(self) -> bool {
-        matches!(self, Verb::WhoAmI | Verb::VerifyToken | Verb::CheckEmail)
+        matches!(
+            self,
+            Verb::WhoAmI
+                | Verb::VerifyToken
+                | Verb::CheckEmail
+                | Verb::ListSessions
+                | Verb::Admin(
+                    AdminVerb::ListUsers
+                        | AdminVerb::ShowUser
+                        | AdminVerb::ListSessions
+                        | AdminVerb::ListKeys
+                )
+        )
     }
 
     /// Reads a word of a dialect file. Refused: any other text.

@@ -205,6 +205,30 @@ fn a_page_of_our_own_signs_in_reads_refreshes_and_signs_out() {
     assert_eq!(scene.whoami()["status"], 401);
 }
 
+/// The script that docs/operating.md shows, to the letter but for the password.
+#[test]
+fn the_example_of_the_documentation_works() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operating.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once("```js\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+    let (before, after) = script.split_once("await call('POST', '/v1/sign-out')").unwrap();
+    let scene = Scene::new();
+    let script = format!(
+        "{before} const shown = await me.json(); const out = await call('POST', '/v1/sign-out'){after}\n\
+         return [me.status, shown.username, out.status, document.cookie];"
+    );
+    let script = script.replace("password: '…'", "password: 'anns long password'");
+    assert_eq!(scene.at(OWN).run(&script), json!([200, "ann", 204, ""]));
+    // With the access token gone, the example asks for a new one.
+    assert_eq!(scene.sign_in()["status"], 200);
+    scene.browser.forget("__Host-at");
+    let (functions, _) = before.split_once("await call('POST', '/v1/sign-in'").unwrap();
+    let (_, profile) = before.split_once("let me =").unwrap();
+    let script = format!("{functions} let me ={profile} return [me.status, (await me.json()).username];");
+    assert_eq!(scene.browser.run(&script), json!([200, "ann"]));
+}
+
 // SEC-73, SEC-74
 #[test]
 fn a_form_of_another_site_changes_nothing_and_sets_nothing() {

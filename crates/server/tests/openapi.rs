@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use dialect::Dialect;
+use countersign_server::config::CookieWords;
 use dialect::openapi::{Site, document};
 use dialect::transcript::{Exchange, Transcript};
+use dialect::{CookieMode, Dialect, Pages};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -57,21 +59,32 @@ fn as_json(place: String, exchange: &Exchange) -> Value {
     })
 }
 
-fn exchanges(name: &str) -> Vec<Value> {
+/// The exchanges of a dialect, by the cookie mode of their transcripts; as words, so that they have an order.
+fn exchanges(name: &str) -> BTreeMap<&'static str, Vec<Value>> {
     let folder = root().join("dialects").join(name).join("transcripts");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "http"));
     files.sort();
-    let mut all = Vec::new();
+    let mut all: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for path in files {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let transcript = Transcript::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mode = transcript.cookies.unwrap_or_default();
+        let (word, _) = CookieMode::NAMES.into_iter().find(|(_, known)| *known == mode).unwrap();
         for exchange in transcript.exchanges() {
-            all.push(as_json(format!("{name}/{file}:{}", exchange.line), exchange));
+            all.entry(word).or_default().push(as_json(format!("{name}/{file}:{}", exchange.line), exchange));
         }
     }
     all
+}
+
+/// The dialect as a mount with this cookie mode has it.
+fn mounted(name: &str, mode: &str) -> Dialect {
+    let text = std::fs::read_to_string(root().join("dialects").join(name).join("dialect.toml")).unwrap();
+    let words = CookieWords { mode: CookieMode::parse(mode), ..CookieWords::default() };
+    let rules = words.rules(CookieMode::Off, "https://auth.example.com").unwrap();
+    Dialect::parse(&text).unwrap().mounted(Pages::default(), rules.as_ref()).unwrap()
 }
 
 #[test]
@@ -79,18 +92,20 @@ fn every_conversation_fits_the_valid_document_of_its_dialect() {
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(root().join("dialects")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let text = std::fs::read_to_string(root().join("dialects").join(&name).join("dialect.toml")).unwrap();
-        let dialect = Dialect::parse(&text).unwrap();
-        let servers = ["https://auth.example.com".to_owned()];
-        let exchanges = exchanges(&name);
-        let found = checked(&json!({
-            "document": document(&dialect, Site { servers: &servers }),
-            "exchanges": exchanges,
-            "either_slash": dialect.http.either_slash,
-        }));
-        wrong.extend(found["wrong"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()));
-        let fitting = found["fitting"].as_u64().unwrap();
-        assert!(fitting >= dialect.routes.len() as u64, "{name}: only {fitting} exchanges were looked at");
+        for (mode, exchanges) in exchanges(&name) {
+            let dialect = mounted(&name, mode);
+            let servers = ["https://auth.example.com".to_owned()];
+            let found = checked(&json!({
+                "document": document(&dialect, Site { servers: &servers }),
+                "exchanges": exchanges,
+                "either_slash": dialect.http.either_slash,
+            }));
+            let told = found["wrong"].as_array().unwrap().iter();
+            wrong.extend(told.map(|line| format!("cookies {mode}: {}", line.as_str().unwrap())));
+            let fitting = found["fitting"].as_u64().unwrap();
+            let least = if mode == "off" { dialect.routes.len() } else { 3 };
+            assert!(fitting >= least as u64, "{name}: only {fitting} exchanges were looked at");
+        }
     }
     assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -10,6 +10,7 @@ use crate::say::default_status;
 use domain::admin::AdminVerb;
 use domain::command::Verb;
 use domain::input::Input;
+use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -108,9 +109,12 @@ fn answer(dialect: &Dialect, route: &Route, why: String, said: &Said, code: Opti
         }
     }
     let of_dialect = || dialect.http.content_type.to_str().unwrap_or("application/json").to_owned();
+    let withholds_tokens = dialect.plan.as_ref().is_some_and(|plan| plan.instead);
     let body = match &said.body {
         None | Some(SaidBody::Empty) => None,
-        Some(SaidBody::Json(shape)) => Some((media.unwrap_or_else(of_dialect), of_shape(shape, code))),
+        Some(SaidBody::Json(shape)) => {
+            Some((media.unwrap_or_else(of_dialect), of_shape(shape, code, withholds_tokens)))
+        }
         Some(SaidBody::Text(parts)) => Some((media.unwrap_or_else(|| "text/plain".into()), of_text(parts))),
     };
     Answer { why, body: body.map(|(media, schema)| (bare(&media), schema)), headers }
@@ -134,6 +138,9 @@ fn codes(dialect: &Dialect, route: &Route) -> Vec<&'static str> {
         if !dialect.http.other_media_is_empty {
             codes.push("unsupported_media_type");
         }
+    }
+    if dialect.uses_cookies() && route.method != Method::GET {
+        codes.push("cross_site");
     }
     if dialect.http.checks_accept {
         codes.push("not_acceptable");

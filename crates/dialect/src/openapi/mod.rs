@@ -7,6 +7,7 @@ mod shapes;
 use crate::compiled::Dialect;
 use crate::place::Place;
 use crate::route::Route;
+use http::Method;
 use serde_json::{Map, Value, json};
 
 /// Where a document says that the dialect is reached.
@@ -16,8 +17,10 @@ pub struct Site<'a> {
     pub servers: &'a [String],
 }
 
-/// Name of the one way in which routes are given an access token.
+/// Name of the way in which routes are given an access token.
 const SCHEME: &str = "access_token";
+/// And of the other way, in cookie mode.
+const COOKIE_SCHEME: &str = "access_cookie";
 
 /// The OpenAPI 3.1 document of a dialect: every route with its inputs and each answer it can give.
 ///
@@ -37,7 +40,7 @@ pub fn document(dialect: &Dialect, site: Site<'_>) -> Value {
             "description": description(dialect),
         },
         "paths": paths,
-        "components": { "securitySchemes": { SCHEME: scheme(dialect) } },
+        "components": { "securitySchemes": schemes(dialect) },
     });
     let servers: Vec<Value> = site.servers.iter().map(|url| json!({ "url": url })).collect();
     if !servers.is_empty() {
@@ -66,7 +69,8 @@ fn operation(dialect: &Dialect, routes: &[&Route]) -> Value {
     let mut operation = Map::new();
     operation.insert("operationId".into(), first.name.clone().into());
     operation.insert("summary".into(), summary(routes).into());
-    let parameters = asks::parameters(routes);
+    let mut parameters = asks::parameters(routes);
+    parameters.extend(csrf_header(dialect, first));
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
     }
@@ -74,7 +78,7 @@ fn operation(dialect: &Dialect, routes: &[&Route]) -> Value {
         operation.insert("requestBody".into(), body);
     }
     operation.insert("responses".into(), answers::responses(dialect, routes));
-    operation.insert("security".into(), security(routes));
+    operation.insert("security".into(), security(dialect, routes));
     operation.into()
 }
 
@@ -83,15 +87,36 @@ fn summary(routes: &[&Route]) -> String {
     words.join(", or ")
 }
 
-/// Which credential the routes ask for: none, one if there is one, or one.
-fn security(routes: &[&Route]) -> Value {
+/// Which credential the routes ask for: none, one if there is one, or one. In cookie mode a cookie is one, too.
+fn security(dialect: &Dialect, routes: &[&Route]) -> Value {
+    let mut ways = vec![json!({ SCHEME: [] })];
+    ways.extend(dialect.plan.as_ref().map(|_| json!({ COOKIE_SCHEME: [] })));
     if routes.iter().all(|route| route.needs_access) {
-        return json!([{ SCHEME: [] }]);
+        return ways.into();
     }
     if routes.iter().any(|route| route.needs_access || answers::may_read_access(route)) {
-        return json!([{}, { SCHEME: [] }]);
+        ways.insert(0, json!({}));
+        return ways.into();
     }
     json!([])
+}
+
+/// Where a page sends the CSRF token back that goes with its cookies.
+fn csrf_header(dialect: &Dialect, route: &Route) -> Option<Value> {
+    let plan = dialect.plan.as_ref().filter(|_| route.method != Method::GET)?;
+    let about = "The CSRF token of the session, when a token comes in a cookie.";
+    Some(json!({
+        "name": plan.csrf_header.as_str(), "in": "header", "required": false, "description": about,
+        "schema": { "type": "string" },
+    }))
+}
+
+fn schemes(dialect: &Dialect) -> Value {
+    let mut schemes = json!({ SCHEME: scheme(dialect) });
+    if let Some(plan) = &dialect.plan {
+        schemes[COOKIE_SCHEME] = json!({ "type": "apiKey", "in": "cookie", "name": plan.access });
+    }
+    schemes
 }
 
 fn scheme(dialect: &Dialect) -> Value {

@@ -9,9 +9,9 @@ const MARK: &str = "\u{1}slot ";
 /// The schema of everything that a JSON template can say.
 ///
 /// The template is written once with a mark in the place of each slot; what comes out is JSON whose marks become schemas.
-/// `code` is what `{code}` says there.
-pub(super) fn of_shape(shape: &Shape, code: Option<&str>) -> Value {
-    let mut sample = Sample { code, text: Vec::new(), marked: Vec::new() };
+/// `code` is what `{code}` says there. `withholds_tokens`: tokens are never there, because they travel in cookies.
+pub(super) fn of_shape(shape: &Shape, code: Option<&str>, withholds_tokens: bool) -> Value {
+    let mut sample = Sample { code, withholds_tokens, text: Vec::new(), marked: Vec::new() };
     sample.write(shape);
     serde_json::from_slice(&sample.text).map_or_else(|_| json!({}), |value| sample.schema(&value))
 }
@@ -26,6 +26,7 @@ pub(super) fn of_text(parts: &[TextPart]) -> Value {
 
 struct Sample<'s> {
     code: Option<&'s str>,
+    withholds_tokens: bool,
     text: Vec<u8>,
     marked: Vec<Marked<'s>>,
 }
@@ -78,9 +79,11 @@ impl<'s> Sample<'s> {
     fn schema(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => match self.marked(text) {
-                Some(Marked::Value(slot) | Marked::Optional(slot)) => of_slot(slot),
+                Some(Marked::Value(slot) | Marked::Optional(slot)) => of_slot(slot, self.withholds_tokens),
                 Some(Marked::Text(parts)) => of_text(parts),
-                Some(Marked::Each(shape)) => json!({ "type": "array", "items": of_shape(shape, None) }),
+                Some(Marked::Each(shape)) => {
+                    json!({ "type": "array", "items": of_shape(shape, None, self.withholds_tokens) })
+                }
                 None => json!({ "const": text }),
             },
             Value::Array(items) => {
@@ -119,7 +122,7 @@ impl<'s> Sample<'s> {
 }
 
 /// What a slot can say, with what stands for a value that is not there.
-fn of_slot(slot: &SlotUse) -> Value {
+fn of_slot(slot: &SlotUse, withholds_tokens: bool) -> Value {
     let own = if matches!(slot.form, Form::Text | Form::Lower) {
         json!({ "type": "string" })
     } else {
@@ -131,7 +134,8 @@ fn of_slot(slot: &SlotUse) -> Value {
         Absent::Blank => Value::from(""),
         Absent::Value(value) => value.clone(),
     };
-    if !can_be_absent(&slot.slot) || fits(&own, &absent) {
+    let withheld = withholds_tokens && matches!(slot.slot, Slot::Access | Slot::Refresh);
+    if !(withheld || can_be_absent(&slot.slot)) || fits(&own, &absent) {
         return own;
     }
     match (own.get("type").and_then(Value::as_str), absent) {
@@ -318,6 +322,6 @@ mod tests {
             "required": ["ok", "id", "email"],
             "additionalProperties": false,
         });
-        assert_eq!(of_shape(&shape, None), expected);
+        assert_eq!(of_shape(&shape, None, false), expected);
     }
 }

@@ -126,6 +126,11 @@ impl Browser {
         kept
     }
 
+    /// Takes a cookie away.
+    pub fn forget(&self, name: &str) {
+        self.command("DELETE", &format!("/cookie/{name}"), &Value::Null);
+    }
+
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
         self.ask(method, &format!("/session/{}{path}", self.session), body)
     }
