@@ -110,6 +110,7 @@ fn init_writes_a_configuration_that_is_good_and_never_overwrites() {
 
 #[test]
 fn secrets_are_closed_whatever_the_umask() {
+    // SEC-111
     let home = Home::new();
     let program = env!("CARGO_BIN_EXE_countersign");
     let script = format!("umask 000; {program} init && {program} user add ana --no-password");
@@ -129,6 +130,7 @@ fn secrets_are_closed_whatever_the_umask() {
 
 #[test]
 fn an_open_key_a_sample_and_a_lost_ticket_secret_are_refused() {
+    // SEC-54, SEC-111
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::new();
     let mount = "[[mount]]\ndialect = \"nest-passport\"\nsecret_file = \"secret\"\n";

@@ -142,6 +142,7 @@ fn both_backends_agree_over_random_parameters_in_one_kept_workspace() {
 
 #[test]
 fn what_is_written_is_argon2id_at_the_floor_and_matches_only_its_password() {
+    // SEC-07: another salt, another text.
     let params = Params::default();
     for (backend, other) in [(Backend::Simd, Backend::Portable), (Backend::Portable, Backend::Simd)] {
         let mut workspace = Workspace::new(backend);

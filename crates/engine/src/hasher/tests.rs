@@ -138,6 +138,7 @@ async fn a_hash_of_the_password_as_typed_is_outdated_even_if_it_is_strong() {
 
 #[tokio::test]
 async fn a_huge_password_takes_no_hash() {
+    // SEC-03
     let hasher = hasher(settings());
     let huge = secret(&"a".repeat(1024 * 1024));
     let stored = made_with(&small(), PASSWORD);

@@ -140,6 +140,7 @@ async fn kinds_of_tokens_do_not_mix() {
 
 #[tokio::test]
 async fn a_token_of_one_contract_is_worth_nothing_in_another() {
+    // SEC-60
     for contract in [opaque(), jwt()] {
         let (world, _) = signed_in(contract).await;
         let tokens = world.sign_in("jane").await;

@@ -51,6 +51,7 @@ async fn an_exact_contract_takes_only_the_stored_spelling() {
 
 #[tokio::test]
 async fn nobody_learns_of_a_ban_without_the_password() {
+    // SEC-10
     let world = World::new(opaque());
     for (name, status, refusal) in [
         ("off", Status::Inactive, Refusal::AccountInactive),
@@ -66,6 +67,7 @@ async fn nobody_learns_of_a_ban_without_the_password() {
 
 #[tokio::test]
 async fn what_names_nobody_costs_one_hash_like_a_wrong_password() {
+    // SEC-10, SEC-12: work is counted here, which no busy machine can blur.
     let world = World::new(opaque());
     world.add("jane").await;
     let hashes = || world.engine.hash_gauges().hashes_total;
@@ -105,6 +107,7 @@ async fn no_text_but_the_password_signs_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_hash_is_replaced_after_the_sign_in_and_the_password_goes_on_working() {
+    // SEC-08
     let world = World::new(opaque());
     // Django's PBKDF2 of "password1" with one round: written here with Python's hashlib.pbkdf2_hmac.
     let hash = "pbkdf2_sha256$1$salt$SGYjs5xoFJfM9fLMJWWku3A/CsnBrP+7NNbZ3CjdctA=";

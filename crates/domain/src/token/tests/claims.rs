@@ -57,6 +57,7 @@ fn a_time_of_another_type_is_invalid_and_not_absent() {
 
 #[test]
 fn times_are_kept_to_the_second_with_leeway() {
+    // SEC-53
     let cases: [(&str, i64, u32, Result<(), TokenFault>); 15] = [
         (r#"{"exp":1790000000}"#, NOW - 1, 0, Ok(())),
         (r#"{"exp":1790000000}"#, NOW, 0, Err(TokenFault::Expired)),

@@ -11,6 +11,7 @@ fn secret(text: &str) -> SecretBytes {
 
 #[test]
 fn a_shared_secret_is_long_and_not_from_a_tutorial() {
+    // SEC-54
     let short = "0123456789abcdef";
     assert_eq!(Key::hs256(&secret(short), false).unwrap_err(), KeyFault::TooShort);
     assert_eq!(
@@ -110,6 +111,7 @@ fn a_set_is_of_one_family_and_bounded() {
 
 #[test]
 fn the_published_set_holds_public_members_only() {
+    // SEC-57
     let shared = Key::hs256(&secret("0123456789abcdef0123456789abcdef"), false).unwrap();
     assert_eq!(KeySet::new(shared, vec![], HeaderPlan::default()).unwrap().jwks(), json!({"keys": []}));
     let keys =

@@ -81,6 +81,7 @@ fn what_was_asked_before_closing_is_done() {
 
 #[test]
 fn files_belong_to_their_owner_alone_whatever_the_umask() {
+    // SEC-111
     let folder = Folder::new("umask");
     let umask = rustix::process::umask(rustix::fs::Mode::empty());
     let store = folder.open();

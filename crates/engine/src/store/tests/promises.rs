@@ -299,6 +299,7 @@ pub async fn a_new_password_moves_epoch_and_line_and_refuses_an_older_look(store
 }
 
 pub async fn a_hash_is_upgraded_only_in_place_of_the_one_that_was_read(store: Store) {
+    // SEC-08: an upgrade that a change of password overtook is nothing.
     let user = add(&store, person(1)).await.user.id;
     let upgrade = |from: &str, to: &str| Change::UpgradeHash {
         user,
