@@ -224,7 +224,8 @@ fn the_doctor_lists_for_every_built_in_dialect_what_the_documentation_lists() {
             .map(|one| one["about"].as_str().unwrap().to_owned())
             .collect();
         let mut wanted: Vec<String> = documented.iter().map(|name| format!("{dialect} {name}")).collect();
-        (weak.sort(), wanted.sort());
+        weak.sort();
+        wanted.sort();
         assert_eq!(weak, wanted);
         let strict = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["doctor", "--security", "--strict"])

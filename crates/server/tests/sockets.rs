@@ -110,7 +110,6 @@ async fn messages_that_can_be_read_in_two_ways_are_refused_and_the_connection_cl
     let world =
         World::new("public_url = \"https://id.example.com\"\n[[mount]]\ndialect = \"native\"\n", &[]).await;
     // SEC-102
-    let world = World::native().await;
     let post = |headers: &str| format!("POST /v1/sign-in HTTP/1.1\r\nHost: a\r\n{headers}\r\n0\r\n\r\n");
     for request in [
         post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),

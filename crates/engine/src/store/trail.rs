@@ -46,7 +46,7 @@ const END: &str = "SELECT (SELECT coalesce(max(id), 0) FROM events), (SELECT row
 /// A session opened for a token that the application made is kept: without the row that token would open another one.
 /// Such a session has the number of its token's moment, not of its own (`SessionId::at`).
 const FORGET: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
-     WHERE id < (($2 & 2199023255551) << 22) AND expires_at < $1 AND coalesce(ended_at, expires_at) < $2 \
+     WHERE id < (($1 & 2199023255551) << 22) AND coalesce(ended_at, expires_at) < $1 AND expires_at < $2 \
      AND id >> 22 = created_at & 2199023255551 ORDER BY id LIMIT 500)";
 /// The row before the first one that is young enough or beyond the most that go at once.
 const BOUNDARY: &str = "SELECT id, hash FROM events WHERE id < coalesce( \
@@ -94,7 +94,7 @@ pub(super) fn end(conn: &Connection) -> Result<(i64, Option<(i64, Seal)>), Fault
 
 /// Deletes sessions that ended before `before` and whose tokens have all ended; says how many.
 pub(super) fn forget_sessions(conn: &Connection, before: Moment, now: Moment) -> rusqlite::Result<u64> {
-    let removed = conn.prepare_cached(FORGET)?.execute([now.millis(), before.millis()])?;
+    let removed = conn.prepare_cached(FORGET)?.execute([before.millis(), now.millis()])?;
     Ok(removed as u64)
 }
 

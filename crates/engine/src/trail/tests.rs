@@ -61,7 +61,6 @@ impl Drop for Folder {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests make their own runtime")]
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }

@@ -12,6 +12,7 @@ mod model;
 mod operator;
 mod profile;
 mod recovery;
+mod retention;
 mod sessions;
 mod sign_in;
 mod sign_up;
