@@ -217,7 +217,7 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
 /// What only this verb of administrators can refuse.
 fn of_admin_verb(verb: AdminVerb) -> &'static [&'static str] {
     match verb {
-        AdminVerb::Bootstrap => &["bootstrap_closed"],
+        AdminVerb::Bootstrap => &["bootstrap_closed", "taken"],
         AdminVerb::ListUsers | AdminVerb::ListKeys | AdminVerb::CreateKey => {
             &["not_permitted", "reauth_required"]
         }
