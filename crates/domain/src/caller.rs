@@ -38,8 +38,10 @@ pub struct Caller<'a> {
     pub page: Option<Page>,
     /// The device token that came with the request, before anybody looked at it.
     pub device: Option<Secret>,
-    /// Client address as text; empty where it can not be derived.
+    /// Client address as text, as far as it is known.
     pub address: String,
+    /// Whether the address is the client's own. Otherwise it is that of a proxy, and nothing is counted against it.
+    pub derived: bool,
     /// Client software, cut to 256 bytes.
     pub user_agent: String,
     /// Languages that the client wants, as in `Accept-Language`, cut to 128 bytes.

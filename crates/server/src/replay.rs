@@ -124,6 +124,7 @@ impl Stage {
         }
         let from = From {
             address: "192.0.2.1".to_owned(),
+            derived: true,
             request: "00000000-0000-4000-8000-000000000000".to_owned(),
         };
         Ok(self.speaker.speak(way, Request::from_parts(parts, body), from).await)

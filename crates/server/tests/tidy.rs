@@ -17,12 +17,11 @@ use std::sync::Arc;
 /// Folders that hold nothing of ours, wherever they stand; as in `.gitignore`.
 const NOT_OURS: [&str; 6] = ["target", "node_modules", ".git", ".venv", "data", "__pycache__"];
 /// Refusals that no conversation can bring about, and why.
-const NOT_HEARD: [(&str, &str); 3] = [
+const NOT_HEARD: [(&str, &str); 2] = [
     (
         "factor_required",
         "the stage lets administrators in without a second factor; heard in the engine's tests",
     ),
-    ("throttled", "nothing counts tries yet; the dialects only have the words"),
     ("overloaded", "the queue of the hashing threads has to be full; heard in the engine's tests"),
 ];
 /// A list of words that people choose as passwords; it may hold any word.

@@ -18,10 +18,11 @@ use domain::password::{self, Backend, Candidates, Hash, Params, Stored, Verdict}
 use domain::secret::Secret;
 use domain::user::StoredHash;
 use pace::Pace;
-use queue::{Answer, Bounds, Done, Job, NotTaken, Queue, Work};
-use std::sync::Arc;
+use queue::{Answer, Bounds, Done, Job, NotTaken, Queue, Timing, Work};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use worker::Bench;
 
 /// No machine gets more hashing threads, whatever the settings say.
@@ -119,11 +120,30 @@ pub struct HashGauges {
 pub struct Hasher {
     bench: Arc<Bench>,
     decoy: Hash,
+    /// The labels that were timed or are about to be.
+    labels: Mutex<BTreeSet<String>>,
+    /// How many timings are under way; a refusal waits for them.
+    timings: Arc<watch::Sender<usize>>,
+}
+
+/// Who wants a password checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The key under which the queue is shared out; empty: no share.
+    pub client: &'a str,
+    /// A device that the account knows goes before strangers (REL-10).
+    pub known: bool,
+}
+
+impl<'a> From<&'a str> for Asker<'a> {
+    fn from(client: &'a str) -> Asker<'a> {
+        Asker { client, known: false }
+    }
 }
 
 impl Hasher {
-    /// Starts the threads. `schemes` are the labels of the stored hashes (see `label`); the foreign ones are timed in
-    /// the background while nothing else is to do. A text that is no label is logged and left out.
+    /// Starts the threads. `schemes` are the labels of the stored hashes (see `label`); the foreign ones are timed before
+    /// anything else is hashed. A text that is no label is logged and left out.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -133,7 +153,12 @@ impl Hasher {
         let queue = Queue::new(Bounds { workers, places: queue.min(MOST_QUEUED), per_client });
         let bench = Arc::new(Bench { backend, params, pace: Pace::new(&params), queue: Arc::new(queue) });
         // Built first: if a thread is refused, dropping it ends the others.
-        let hasher = Hasher { bench: Arc::clone(&bench), decoy: password::decoy(&params) };
+        let hasher = Hasher {
+            bench: Arc::clone(&bench),
+            decoy: password::decoy(&params),
+            labels: Mutex::default(),
+            timings: Arc::new(watch::Sender::new(0)),
+        };
         for number in 0..workers {
             let bench = Arc::clone(&bench);
             std::thread::Builder::new()
@@ -141,20 +166,21 @@ impl Hasher {
                 .spawn(move || worker::run(&bench))
                 .map_err(|error| OpenError::Refused(format!("no thread for password hashing: {error}")))?;
         }
-        hasher.calibrate(schemes);
+        hasher.learn(schemes);
         Ok(hasher)
     }
 
     /// Checks a typed password against what is stored. An absent, unusable or unreadable hash costs the same and never
     /// matches. `client` is the key under which the queue is shared out.
     ///
-    /// Dropping the future takes the password out of the queue; a hash that has begun is finished.
+    /// Dropping the future takes the password out of the queue; a hash that has begun is finished. Before the first no it
+    /// waits until every kind of hash that is stored was timed.
     ///
     /// # Errors
     /// `Busy` or `Gone`. Both are decided without regard to the account.
     pub async fn verify(
         &self,
-        client: &str,
+        asker: impl Into<Asker<'_>>,
         stored: Option<&StoredHash>,
         password: &Secret,
     ) -> Result<Verified, HashRefused> {
@@ -171,9 +197,12 @@ impl Hasher {
             let hashes = if verdict == Verdict::RightAsTyped { 1 } else { count };
             (Answer::Verdict(verdict), hashes)
         });
-        let done = self.queue(client, label, kib, count, work).await?;
+        let done = self.queue(asker.into(), label, kib, count, work).await?;
         let Answer::Verdict(verdict) = done.answer else { return Err(HashRefused::Gone) };
         let matches = matches!(verdict, Verdict::Right | Verdict::RightAsTyped);
+        if !matches {
+            self.timed().await;
+        }
         let floor = self.bench.pace.floor() * count;
         Ok(Verified {
             matches,
@@ -202,7 +231,7 @@ impl Hasher {
             let hash = password::write(text.expose().as_bytes(), &salt, &params, workspace);
             (Answer::Written(hash), 1)
         });
-        let done = self.queue(client, label, params.memory_kib(), 1, work).await?;
+        let done = self.queue(client.into(), label, params.memory_kib(), 1, work).await?;
         match done.answer {
             Answer::Written(text) => Ok(StoredHash(text)),
             Answer::Verdict(_) => Err(HashRefused::Gone),
@@ -243,15 +272,19 @@ impl Hasher {
 
     async fn queue(
         &self,
-        client: &str,
+        asker: Asker<'_>,
         label: String,
         kib: u32,
         hashes: u32,
         work: Work,
     ) -> Result<Done, HashRefused> {
         let (sender, receiver) = oneshot::channel();
-        let job =
-            Job { client: Arc::from(client), answer: Some(sender), ..self.job(label, kib, hashes, work) };
+        let job = Job {
+            client: Arc::from(asker.client),
+            first: asker.known,
+            answer: Some(sender),
+            ..self.job(label, kib, hashes, work)
+        };
         match self.bench.queue.push(job, self.bench.pace.native()) {
             Ok(()) => receiver.await.map_err(|_| HashRefused::Gone),
             Err(NotTaken::Closed) => Err(HashRefused::Gone),
@@ -267,6 +300,8 @@ impl Hasher {
         let heavy = kib > self.bench.params.memory_kib() || each > 2 * pace.native();
         Job {
             client: Arc::from(""),
+            first: false,
+            timing: None,
             label,
             expected: each * hashes,
             heavy_kib: heavy.then_some(kib),
@@ -275,14 +310,15 @@ impl Hasher {
         }
     }
 
-    /// Has every label timed once, so that the floor is known before the first refusal. Only our own: no floor needed.
-    fn calibrate(&self, schemes: Vec<String>) {
-        let native = self.bench.pace.native_label().to_owned();
+    /// Has every label that is new timed once, before anything else is hashed, so that the floor is known before the next
+    /// refusal (SEC-12). Only our own: no floor needed.
+    pub fn learn(&self, schemes: Vec<String>) {
+        let native = self.bench.pace.native_label();
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = schemes.into_iter().filter(|scheme| scheme != native && !labels.contains(scheme));
         let mut foreign: Vec<(String, Hash)> = Vec::new();
-        for scheme in schemes {
-            if scheme == native || foreign.iter().any(|(label, _)| *label == scheme) {
-                continue;
-            }
+        for scheme in new.collect::<BTreeSet<String>>() {
+            labels.insert(scheme.clone());
             match label::sample(&scheme) {
                 Some(hash) => foreign.push((scheme, hash)),
                 None => tracing::warn!(scheme, "this is no label of a password hash"),
@@ -292,15 +328,22 @@ impl Hasher {
             return;
         }
         foreign.truncate(pace::MOST_LABELS - 1);
-        foreign.push((native, self.decoy.clone()));
+        foreign.push((native.to_owned(), self.decoy.clone()));
         for (label, hash) in foreign {
             let kib = hash.memory_kib();
             let work = Box::new(move |workspace: &mut _| {
                 let right = hash.verify(b"calibration", workspace);
                 (Answer::Verdict(if right { Verdict::Right } else { Verdict::Wrong }), 1)
             });
-            self.bench.queue.push_spare(self.job(label, kib, 1, work));
+            let timing = Some(Timing::begin(&self.timings));
+            self.bench.queue.push_urgent(Job { timing, ..self.job(label, kib, 1, work) });
         }
+    }
+
+    /// Waits until every timing under way is done.
+    async fn timed(&self) {
+        // Fails only when the sender is gone, and that is ours.
+        let _ = self.timings.subscribe().wait_for(|under_way| *under_way == 0).await;
     }
 }
 

@@ -4,7 +4,7 @@ use domain::password::{Verdict, Workspace};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Work that may wait when the length of the queue follows the measured pace (security.md 3.1).
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -34,8 +34,10 @@ pub type Work = Box<dyn FnOnce(&mut Workspace) -> (Answer, u32) + Send>;
 
 /// One piece of work.
 pub struct Job {
-    /// Whose share of the queue it takes.
+    /// Whose share of the queue it takes; empty: nobody's.
     pub client: Arc<str>,
+    /// Goes before those that are not (REL-10).
+    pub first: bool,
     /// Under which label its time is noted.
     pub label: String,
     /// How long it is expected to take.
@@ -45,6 +47,24 @@ pub struct Job {
     pub work: Work,
     /// Who waits. None: nobody, the time itself is wanted.
     pub answer: Option<oneshot::Sender<Done>>,
+    /// Ends with the job, however it ends, and not before its time was noted.
+    pub timing: Option<Timing>,
+}
+
+/// A timing under way.
+pub struct Timing(Arc<watch::Sender<usize>>);
+
+impl Timing {
+    pub fn begin(under_way: &Arc<watch::Sender<usize>>) -> Timing {
+        under_way.send_modify(|count| *count += 1);
+        Timing(Arc::clone(under_way))
+    }
+}
+
+impl Drop for Timing {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 impl Job {
@@ -105,8 +125,6 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
-    /// Taken only when nobody waits.
-    spare: VecDeque<Job>,
     /// What the waiting jobs are expected to take together.
     work: Duration,
     running: usize,
@@ -128,6 +146,11 @@ impl State {
         })
     }
 
+    /// How many go before the others.
+    fn firsts(&self) -> usize {
+        self.waiting.iter().take_while(|job| job.first).count()
+    }
+
     /// Drops what nobody waits for any more, unhashed (REL-09).
     fn drop_abandoned(&mut self) {
         let before = self.waiting.len();
@@ -145,9 +168,7 @@ impl State {
             }
             self.abandoned += 1;
         }
-        let free = self.waiting.is_empty()
-            && self.spare.front().is_some_and(|job| self.has_room(job, heavy_at_once));
-        if free { self.spare.pop_front() } else { None }
+        None
     }
 }
 
@@ -174,15 +195,19 @@ impl Queue {
             return Err(NotTaken::Full { drain, shed_before: state.shed - 1 });
         }
         state.work += job.expected;
-        state.waiting.push_back(job);
+        let at = if job.first { state.firsts() } else { state.waiting.len() };
+        state.waiting.insert(at, job);
         drop(state);
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Queues a job to be done when nothing else is to do.
-    pub fn push_spare(&self, job: Job) {
-        self.lock().spare.push_back(job);
+    /// Queues a job of our own before all others, whatever waits.
+    pub fn push_urgent(&self, job: Job) {
+        let mut state = self.lock();
+        state.work += job.expected;
+        state.waiting.push_front(job);
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -215,7 +240,6 @@ impl Queue {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
-        state.spare.clear();
         drop(state);
         self.wake.notify_all();
     }
@@ -266,6 +290,7 @@ impl Queue {
     fn share_is_used_up(&self, state: &State, places: usize, client: &str) -> bool {
         let most = self.bounds.per_client;
         most > 0
+            && !client.is_empty()
             && 2 * state.waiting.len() > places
             && state.waiting.iter().filter(|job| &*job.client == client).count() >= most
     }

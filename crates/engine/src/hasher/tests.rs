@@ -156,7 +156,9 @@ async fn a_thousand_at_once_are_all_answered_and_the_excess_is_sent_away() {
     let all: Vec<_> = (0..1000)
         .map(|number| {
             let hasher = Arc::clone(&hasher);
-            tokio::spawn(async move { hasher.verify(&number.to_string(), None, &secret("wrong")).await })
+            tokio::spawn(
+                async move { hasher.verify(number.to_string().as_str(), None, &secret("wrong")).await },
+            )
         })
         .collect();
     // The test has one thread: yielding lets every task put its password into the queue or be refused.
@@ -241,7 +243,7 @@ async fn a_client_has_only_its_share_of_a_queue_that_is_more_than_half_full() {
 async fn a_panic_ends_one_job_and_not_the_thread() {
     let hasher = hasher(settings());
     let work: Work = Box::new(|_| panic!("a test breaks the hash"));
-    let broken = hasher.queue("a", "test".to_owned(), 1, 1, work).await;
+    let broken = hasher.queue("a".into(), "test".to_owned(), 1, 1, work).await;
     assert_eq!(broken.err(), Some(HashRefused::Gone));
     let stored = made_with(&small(), PASSWORD);
     assert!(hasher.verify("a", Some(&stored), &secret(PASSWORD)).await.unwrap().matches);
@@ -267,6 +269,8 @@ async fn dropping_the_hasher_answers_who_waits() {
         heavy_kib: None,
         work: Box::new(|_| (Answer::Written(String::new()), 1)),
         answer: None,
+        first: false,
+        timing: None,
     };
     assert_eq!(queue.push(late, Duration::ZERO), Err(NotTaken::Closed));
     drop(occupied);
@@ -344,6 +348,8 @@ async fn the_queue_holds_two_seconds_of_work_unless_told_otherwise() {
         heavy_kib: None,
         work: Box::new(|_| (Answer::Written(String::new()), 1)),
         answer: None,
+        first: false,
+        timing: None,
     };
     let native = Duration::from_millis(10);
     let taken = (0..50).take_while(|_| queue.push(slow(), native).is_ok()).count();
@@ -355,4 +361,47 @@ async fn nothing_secret_is_printed() {
     let hasher = hasher(settings());
     let printed = format!("{hasher:?} {:?}", hasher.verify("a", None, &secret(PASSWORD)).await);
     assert!(!printed.contains("correct") && printed.contains("Hasher(HashGauges"));
+}
+
+#[tokio::test]
+async fn the_floor_is_known_before_the_first_refusal_also_after_an_import() {
+    // SEC-12: the very first no, right after the start, and the first one after another kind of hash came in.
+    let label = |rounds: u32| format!("django_pbkdf2_sha1:{rounds}");
+    let hasher = Hasher::start(settings(), vec![label(200_000)]).unwrap();
+    let first = hasher.verify("a", None, &secret("wrong")).await.unwrap();
+    let floor = hasher.gauges().floor;
+    assert!(floor > Duration::ZERO);
+    assert_eq!(first.remaining_to_floor, floor.saturating_sub(first.spent));
+    hasher.learn(vec![label(200_000), label(2_000_000)]);
+    let next = hasher.verify("a", None, &secret("wrong")).await.unwrap();
+    let risen = hasher.gauges().floor;
+    assert!(risen > 2 * floor, "{risen:?} {floor:?}");
+    assert_eq!(next.remaining_to_floor, risen.saturating_sub(next.spent));
+    let done = hasher.gauges().done_total;
+    hasher.learn(vec![label(200_000), label(2_000_000)]);
+    assert_eq!(hasher.gauges().done_total, done, "a label is timed once");
+}
+
+#[tokio::test]
+async fn a_known_device_goes_before_strangers_and_whoever_has_no_address_has_no_share() {
+    // REL-10
+    let queue = std::sync::Arc::new(Queue::new(Bounds { workers: 1, places: 8, per_client: 1 }));
+    let hasher = hasher(settings());
+    let native = Duration::from_millis(1);
+    let job = |label: &str, client: &str, first: bool| {
+        let work: Work = Box::new(|_: &mut _| (Answer::Verdict(Verdict::Wrong), 1));
+        Job { client: std::sync::Arc::from(client), first, ..hasher.job(label.to_owned(), 1, 1, work) }
+    };
+    for (label, client, first) in
+        [("one", "a", false), ("two", "b", false), ("known", "c", true), ("also", "d", true)]
+    {
+        assert!(queue.push(job(label, client, first), native).is_ok());
+    }
+    assert!((0..4).all(|_| queue.push(job("nameless", "", false), native).is_ok()));
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let super::queue::Next::Run(job, _permit) = queue.next(true) else { panic!("the queue is closed") };
+        order.push(job.label);
+    }
+    assert_eq!(order, ["known", "also", "one", "two"]);
 }

@@ -5,7 +5,7 @@
 
 use super::Turn;
 use crate::error::{Error, Fault};
-use crate::hasher::{HashRefused, Verified};
+use crate::hasher::{Asker, HashRefused, Verified};
 use crate::limit::{Aftermath, Claim, Client, Reserved, Stop};
 use domain::change::Change;
 use domain::event::{Actor, EventKind};
@@ -97,8 +97,11 @@ impl Turn<'_> {
         password: &Secret,
         reserved: &Reserved,
     ) -> Result<Verified, Error> {
-        let verified = self.engine.hasher().verify(&self.caller.address, stored, password).await;
-        verified.map_err(|refused| {
+        let hasher = self.engine.hasher();
+        // Another process may have imported hashes of kinds that were never timed (SEC-12).
+        hasher.learn(self.engine.store().hash_schemes()?);
+        let asker = Asker { client: self.share(), known: matches!(reserved, Reserved::Device(_)) };
+        hasher.verify(asker, stored, password).await.map_err(|refused| {
             self.engine.limiter().release(reserved);
             hash_refused(refused)
         })
@@ -196,7 +199,12 @@ impl Turn<'_> {
     }
 
     fn client(&self) -> Option<Client> {
-        self.engine.limiter().client(&self.caller.address)
+        self.engine.limiter().client(self.share())
+    }
+
+    /// Whose share of the hashing queue is taken; empty where the client's address is not known.
+    pub(super) fn share(&self) -> &str {
+        if self.caller.derived { &self.caller.address } else { "" }
     }
 
     /// Counts a request that asks about accounts without a password. Refused: the client asks too often.

@@ -160,7 +160,7 @@ impl Turn<'_> {
     /// Makes the hash of a new password.
     async fn hash(&self, password: &Secret) -> Result<StoredHash, Error> {
         let salt = self.engine.chance().bytes()?;
-        self.engine.hasher().write(&self.caller.address, password, salt).await.map_err(hash_refused)
+        self.engine.hasher().write(self.share(), password, salt).await.map_err(hash_refused)
     }
 
     fn new_session(&self) -> Result<(NewSession, Place), Fault> {

@@ -367,3 +367,36 @@ async fn a_family_is_exchanged_thirty_times_a_minute() {
         assert!(world.refresh(refresh(&tokens)).await.is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_not() {
+    // SEC-11, SEC-17
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("limits-{}", std::process::id()));
+    drop(std::fs::remove_dir_all(&folder));
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = countersign_engine::Place::File(folder.join("limits.db"));
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone());
+    world.add("jane").await;
+    let names = ["jane", "nobody"];
+    for name in names {
+        assert_eq!(exhaust(&world, name).await, 5);
+        world.advance(1);
+        assert!(!matches!(world.try_sign_in(name, "wrong").await, Err(Refusal::Throttled(_))));
+    }
+    let World { engine, .. } = world;
+    engine.close();
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone());
+    for name in names {
+        // Six failures in a row, so two seconds; the time of day went back meanwhile, and the wait begins anew.
+        assert_eq!(seconds(&world.try_sign_in(name, PASSWORD).await.unwrap_err()), 2, "{name}");
+    }
+    world.advance(2);
+    assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
+    let World { engine, .. } = world;
+    engine.close();
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place);
+    assert_eq!(exhaust(&world, "jane").await, 5);
+    drop(world);
+    drop(std::fs::remove_dir_all(&folder));
+}

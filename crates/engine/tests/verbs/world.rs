@@ -49,13 +49,13 @@ fn cheap() -> HashSettings {
 
 fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits, recovery: RecoveryRules) -> Engine {
     let sessions = SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT };
-    open(hashing, House { sessions, limits, recovery, ..House::default() })
+    open(Place::Memory, hashing, House { sessions, limits, recovery, ..House::default() })
 }
 
-fn open(hashing: HashSettings, house: House) -> Engine {
+fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
-        place: Place::Memory,
+        place,
         ticket_secret: SecretBytes::new(secret.clone()),
         trail_secret: SecretBytes::new(secret.clone()),
         master_key: SecretBytes::new(secret),
@@ -90,10 +90,16 @@ impl World {
         World { engine: engine(50, cheap(), Limits::OFF, recovery), ..World::new(contract) }
     }
 
+    /// As `limited`, with a database that stays.
+    pub fn kept(contract: Contract, limits: Limits, place: Place) -> World {
+        let house = House { limits, ..House::default() };
+        World { engine: open(place, cheap(), house), ..World::new(contract) }
+    }
+
     /// With these rules for administrators.
     pub fn administered(contract: Contract, admin: AdminRules) -> World {
         let house = House { admin, limits: Limits::OFF, ..House::default() };
-        World { engine: open(cheap(), house), ..World::new(contract) }
+        World { engine: open(Place::Memory, cheap(), house), ..World::new(contract) }
     }
 
     /// The audit trail.
@@ -116,6 +122,7 @@ impl World {
             page: None,
             device: None,
             address: "192.0.2.1".into(),
+            derived: true,
             user_agent: "test".into(),
             language: String::new(),
             request: "r".into(),

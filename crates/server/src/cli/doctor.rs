@@ -1,5 +1,6 @@
 //! What is wrong here, or weaker than it could be, and what does that cost? (SEC-111, SEC-113)
 
+use super::origin::{self, AddressArgs};
 use super::terminal::{Ended, line, out};
 use super::{key, user};
 use crate::config::Config;
@@ -25,7 +26,8 @@ const QUICK: Duration = Duration::from_millis(20);
 /// What is to be looked at.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  countersign doctor\n  countersign doctor --security\n  \
-    countersign doctor --security --strict          for scripts: anything to be said is an exit code of 1")]
+    countersign doctor --security --strict          for scripts: anything to be said is an exit code of 1\n  \
+    countersign doctor --address --peer 10.0.0.1 --header 'X-Forwarded-For: 203.0.113.9'")]
 pub struct DoctorArgs {
     /// Also everything that is weaker than it could be, by name, with what it costs
     #[arg(long)]
@@ -36,6 +38,8 @@ pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    request: AddressArgs,
 }
 
 /// How serious a finding is.
@@ -72,6 +76,9 @@ impl Findings {
 
 /// Looks, tells, and ends with 1 if something is bad.
 pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
+    if let Some(told) = origin::run(&args.request, args.json, config) {
+        return told;
+    }
     let now = Clock::System.now();
     let mut findings = Findings::default();
     files(config, &mut findings);
@@ -82,6 +89,11 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
             mounted(config, &loaded, args.security, &mut findings);
         }
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
+    }
+    if args.security {
+        for weakening in config.house.weakenings() {
+            findings.add(Mark::Weak, format!("house {}", weakening.name()), weakening.cost());
+        }
     }
     network(config, &mut findings);
     mail(config, &mut findings);

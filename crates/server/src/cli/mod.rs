@@ -8,6 +8,7 @@ mod doctor;
 mod init;
 mod key;
 mod mail;
+mod origin;
 mod serve;
 mod terminal;
 mod transfer;

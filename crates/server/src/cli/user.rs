@@ -50,6 +50,11 @@ pub enum UserCommand {
         countersign user set 17 --role editor --permission read --permission write\n  \
         countersign user set ana --password            ends all sessions of the user")]
     Set(Box<SetArgs>),
+    /// Lift the limits of a user's password, as a reset would: the next sign-in is looked at at once
+    Unlock {
+        /// Id, UUID, e-mail address or user name
+        who: String,
+    },
     /// Switch an account off: no sign-in, and every session ends at once
     Disable {
         /// Id, UUID, e-mail address or user name
@@ -164,6 +169,11 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
             let engine = open(config)?;
             let user = wait(engine.start_reset(&Who::parse(&who)))?;
             line(&format!("A letter for {} is in the outbox; its link is good for 30 minutes.", name(&user)));
+            Ok(())
+        }
+        UserCommand::Unlock { who } => {
+            let user = wait(open(config)?.clear_limits(&Who::parse(&who)))?;
+            line(&format!("The next sign-in of {} is looked at at once.", name(&user)));
             Ok(())
         }
         UserCommand::Delete { who, yes } => {

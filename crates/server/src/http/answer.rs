@@ -2,7 +2,7 @@
 
 use super::body::{self, BodyFault};
 use super::caught::{Caught, Panicked};
-use super::client::client_address;
+use super::client;
 use super::headers::{Audience, dress};
 use super::speak::{From, Mount, Speaker, Way};
 use super::{cors, own};
@@ -83,9 +83,9 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let gist = Gist::of(&parts);
-    let address = client_address(peer, &parts.headers, app.trusted_proxies()).to_string();
+    let origin = client::origin(peer, &parts.headers, app.trusted_proxies());
     let id = app.request_id();
-    let from = From { address, request: id };
+    let from = From { address: origin.address().to_string(), derived: origin.is_client(), request: id };
     let caught = Caught::new(respond(app, &gist, parts, body, from.clone())).await;
     let mut answer = caught
         .unwrap_or_else(|Panicked| broken(app, &gist, &from.request, StatusCode::INTERNAL_SERVER_ERROR));

@@ -14,9 +14,37 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// The client's address: the peer's, unless the peer is a trusted proxy. Then the chain of `X-Forwarded-For` is walked
+/// Whose address a request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The client's own.
+    Client(IpAddr),
+    /// That of a trusted proxy, which named nobody beyond itself: not to be taken for one client (SEC-22).
+    Proxy(IpAddr),
+}
+
+impl Origin {
+    /// The address, for logs and events.
+    pub fn address(self) -> IpAddr {
+        let (Origin::Client(address) | Origin::Proxy(address)) = self;
+        address
+    }
+
+    /// Whether limits may be counted against it.
+    pub fn is_client(self) -> bool {
+        matches!(self, Origin::Client(_))
+    }
+}
+
+/// Where a request comes from: the peer, unless the peer is a trusted proxy. Then the chain of `X-Forwarded-For` is walked
 /// from the right while its hops are trusted, too. Anything that is not an address ends the walk at the peer.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
+    let address = client_address(peer, headers, trusted);
+    let proxy = trusted.iter().any(|network| network.contains(&address));
+    if proxy { Origin::Proxy(address) } else { Origin::Client(address) }
+}
+
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = canonical(peer);
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if trusted.is_empty() || !is_trusted(&peer) {
@@ -129,6 +157,25 @@ mod tests {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let peer = "10.0.0.1".parse().unwrap();
         assert_eq!(client_address(peer, &headers, &trusted), peer);
+    }
+
+    #[test]
+    fn a_proxy_that_names_nobody_is_not_taken_for_a_client() {
+        // SEC-22
+        let trusted: [IpNet; 1] = ["10.0.0.0/8".parse().unwrap()];
+        let table = [
+            ("10.0.0.1", "198.51.100.1", true),
+            ("10.0.0.1", "junk", false),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("198.51.100.1", "10.0.0.2", true),
+        ];
+        for (peer, forwarded, client) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(FORWARDED_FOR, HeaderValue::from_str(forwarded).unwrap());
+            assert_eq!(origin(peer.parse().unwrap(), &headers, &trusted).is_client(), client, "{forwarded}");
+        }
+        let bare = origin("10.0.0.1".parse().unwrap(), &HeaderMap::new(), &trusted);
+        assert_eq!((bare.is_client(), bare.address().to_string()), (false, "10.0.0.1".to_owned()));
     }
 
     #[test]

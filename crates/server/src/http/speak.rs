@@ -43,6 +43,8 @@ pub struct Mount {
 pub struct From {
     /// Client address as text.
     pub address: String,
+    /// Whether it is the client's own and not a proxy's.
+    pub derived: bool,
     /// Id of the request, as in the log.
     pub request: String,
 }
@@ -192,6 +194,7 @@ impl Speaker {
             page: heard.page,
             device: device::token(&parts.headers, self.is_https()),
             address: from.address,
+            derived: from.derived,
             user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
             language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
             request: from.request,
