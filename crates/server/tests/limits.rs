@@ -201,3 +201,55 @@ async fn without_limits_nothing_is_counted_and_no_device_is_remembered() {
     }
     assert!(enter(&world, "", "jane", PASSWORD).await.header("set-cookie").is_none());
 }
+
+/// What the program says; its exit code first.
+fn said(home: &world::Home, arguments: &[&str]) -> (i32, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn doctor_shows_whose_address_is_derived() {
+    // SEC-22
+    let home = world::Home::new();
+    home.write("countersign.toml", "trusted_proxies = [\"10.0.0.0/8\"]\n");
+    let chain = "X-Forwarded-For: 198.51.100.7, 2001:db8:1:2:3::4, 10.0.0.9";
+    let told = |arguments: &[&str]| {
+        let (code, text) = said(&home, &[&["doctor", "--address", "--json"], arguments].concat());
+        assert_eq!(code, 0, "{text}");
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        (told["address"].as_str().unwrap().to_owned(), told["counted_as"].as_str().map(str::to_owned))
+    };
+    let named = |address: &str, counted: Option<&str>| (address.to_owned(), counted.map(str::to_owned));
+    let behind = told(&["--peer", "10.0.0.1", "--header", chain]);
+    assert_eq!(behind, named("2001:db8:1:2:3::4", Some("2001:db8:1:2::")));
+    assert_eq!(
+        told(&["--peer", "203.0.113.9", "--header", chain]),
+        named("203.0.113.9", Some("203.0.113.9"))
+    );
+    assert_eq!(told(&["--peer", "10.0.0.1"]), named("10.0.0.1", None));
+    assert_eq!(
+        told(&["--peer", "::ffff:10.0.0.1", "--header", "X-Forwarded-For: x"]),
+        named("10.0.0.1", None)
+    );
+    let (code, text) = said(&home, &["doctor", "--address", "--peer", "10.0.0.1", "--header", "no header"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("is not a header like"), "{text}");
+    assert_eq!(said(&home, &["doctor", "--address"]).0, 2);
+    let (_, text) = said(&home, &["doctor", "--address", "--peer", "10.0.0.1"]);
+    assert!(text.contains("counted as  nobody"), "{text}");
+}
+
+#[test]
+fn an_operator_unlocks_on_the_console() {
+    // SEC-24
+    let home = world::Home::new();
+    home.write("countersign.toml", "[[mount]]\ndialect = \"native\"\n");
+    assert_eq!(said(&home, &["user", "add", "jane", "--no-password"]).0, 0);
+    let (code, text) = said(&home, &["user", "unlock", "jane"]);
+    assert_eq!((code, text.as_str()), (0, "The next sign-in of jane (id 1) is looked at at once.\n"));
+    assert_eq!(said(&home, &["user", "unlock", "nobody"]).0, 1);
+}

@@ -11,7 +11,6 @@ use domain::change::Change;
 use domain::event::{Actor, EventKind};
 use domain::id::UserId;
 use domain::input::{Flaw, Rule};
-use domain::limit::Rate;
 use domain::outcome::Minted;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -229,16 +228,6 @@ impl Turn<'_> {
         {
             self.engine.limiter().spare_sign_up(&client);
         }
-    }
-
-    /// Takes one from each of two budgets that belong to `name`: one try and its window, short and long.
-    ///
-    /// `kind` keeps budgets of different things apart and is the name of the policy. Refused: one of them is used up.
-    /// Verbs that must not tell (a letter to an address) answer as if nothing had happened.
-    #[expect(dead_code, reason = "for verbs with a budget of their own")]
-    pub(super) fn spend(&self, kind: &'static str, name: &[u8], rates: [Rate; 2]) -> Result<(), Refusal> {
-        let now = self.engine.clock().steady_micros();
-        self.engine.limiter().spend(kind, name, rates, now).map_err(Refusal::Throttled)
     }
 
     /// Counts an exchange against its family of refresh tokens.

@@ -90,11 +90,6 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
         }
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
     }
-    if args.security {
-        for weakening in config.house.weakenings() {
-            findings.add(Mark::Weak, format!("house {}", weakening.name()), weakening.cost());
-        }
-    }
     network(config, &mut findings);
     mail(config, &mut findings);
     if args.security {
