@@ -10,6 +10,7 @@ mod fresh;
 mod limits;
 mod model;
 mod operator;
+mod page;
 mod profile;
 mod recovery;
 mod retention;
