@@ -16,6 +16,9 @@ use crate::{Outcome, wrong};
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Everything as it is by default, but nothing is counted: the load comes from one address.
+const CONFIGURATION: &str = "[limits]\nenabled = false\n";
+
 /// A running server process. Dropped, it is killed.
 pub struct Process {
     child: Child,
@@ -30,7 +33,7 @@ pub struct Process {
 pub struct Home {
     /// The release binary.
     pub program: PathBuf,
-    /// The directory that holds `data`, an empty configuration and the logs.
+    /// The directory that holds `data`, the configuration and the logs.
     pub directory: PathBuf,
 }
 
@@ -41,7 +44,7 @@ impl Home {
     /// The directory cannot be made.
     pub fn create(program: &Path, directory: PathBuf) -> Outcome<Home> {
         std::fs::create_dir_all(&directory)?;
-        std::fs::write(directory.join("countersign.toml"), "# Everything as it is by default.\n")?;
+        std::fs::write(directory.join("countersign.toml"), CONFIGURATION)?;
         Ok(Home { program: program.to_owned(), directory })
     }
 
@@ -86,9 +89,17 @@ impl Home {
     /// # Errors
     /// It ends, or is not ready in time; the end of its log is told.
     pub fn serve(&self) -> Outcome<Process> {
+        self.serve_with(&[])
+    }
+
+    /// As [`Home::serve`], with these environment variables.
+    ///
+    /// # Errors
+    /// It ends, or is not ready in time; the end of its log is told.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Outcome<Process> {
         let address = free_address()?;
         let mut command = self.command(&address.to_string())?;
-        command.arg("serve");
+        command.arg("serve").envs(environment.iter().copied());
         let start = Instant::now();
         let child = command.spawn().map_err(|fault| wrong(format!("{}: {fault}", self.program.display())))?;
         let mut process = Process { child, address, ready_after: Duration::ZERO };

@@ -2,11 +2,13 @@
 
 mod burst;
 mod footprint;
+mod limiter;
 mod million;
 mod profile;
 mod refresh;
 mod sign_in;
 mod storm;
+mod timing;
 
 use clap::ValueEnum;
 
@@ -29,6 +31,10 @@ pub enum Group {
     Storm,
     /// A thousand wrong passwords at once.
     Burst,
+    /// What counting tries costs the profile and refreshes.
+    Limiter,
+    /// Whether time tells who exists.
+    Timing,
     /// Size, memory, start.
     Footprint,
     /// A million users in the table.
@@ -53,6 +59,8 @@ impl Group {
             Group::Profile => "profile",
             Group::Storm => "storm",
             Group::Burst => "burst",
+            Group::Limiter => "limiter",
+            Group::Timing => "timing",
             Group::Footprint => "footprint",
             Group::Million => "million",
         }
@@ -70,6 +78,8 @@ impl Group {
             Group::Profile => profile::measure(bench),
             Group::Storm => storm::measure(bench),
             Group::Burst => burst::measure(bench),
+            Group::Limiter => limiter::measure(bench),
+            Group::Timing => timing::measure(bench),
             Group::Footprint => footprint::measure(bench),
             Group::Million => million::measure(bench),
         }
