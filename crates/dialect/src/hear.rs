@@ -365,9 +365,10 @@ impl Inputs {
 
     /// Who is meant, and by which input.
     fn login(&self) -> Option<(Input, Login)> {
-        let kinds: [(Input, fn(String) -> Login); 3] =
-            [(Input::Login, Login::Either), (Input::Email, Login::Email), (Input::Username, Login::Username)];
-        kinds.into_iter().find_map(|(input, login)| self.owned(input).map(|text| (input, login(text))))
+        let either = self.owned(Input::Login).map(|text| (Input::Login, Login::Either(text)));
+        let email = || self.owned(Input::Email).map(|text| (Input::Email, Login::Email(text)));
+        let username = || self.owned(Input::Username).map(|text| (Input::Username, Login::Username(text)));
+        either.or_else(email).or_else(username)
     }
 
     fn sign_in(&self, route: &Route) -> Result<Command, Refusal> {

@@ -230,6 +230,9 @@ fn users_are_added_shown_changed_switched_off_and_deleted() {
     );
     assert_eq!(run(&home, &["user", "set", "ana", "--status", "odd"]).code, 2);
     assert_eq!(run(&home, &["user", "set", "nobody", "--role", "x"]).code, 1);
+    let reset = run(&home, &["user", "reset", "ana"]);
+    assert_eq!(reset.code, 1, "SEC-47: without mail it says what to do instead of pretending");
+    assert!(reset.err.contains("no letters are delivered here"), "{}", reset.err);
     run(&home, &["user", "set", "ana", "--status", "active", "--clear", "email"]).ok();
     assert_eq!(user(&home, "ana")["email"], Value::Null);
     run(&home, &["user", "disable", "ana"]).ok();

@@ -46,6 +46,10 @@ const BROKEN: &[(&str, &[&str])] = &[
         &["c.toml:1: listen: \"localhost\" is not an address and port like \"127.0.0.1:8000\""],
     ),
     ("listen = \"127.0.0.1\"", &["c.toml:1: listen: \"127.0.0.1\" is not an address and port"]),
+    (
+        "[recovery]\nrequire_verified = \"on\"",
+        &["recovery.require_verified: recovery.require_verified needs mail.transport"],
+    ),
     ("listen = 8000", &["c.toml:1: listen: this is of the type integer, a text is needed"]),
     ("data = [\"a\"]", &["c.toml:1: data: this is of the type array, a text is needed"]),
     ("public_url = \"example.com\"", &["c.toml:1: public_url: \"example.com\" is not a public address"]),

@@ -87,6 +87,14 @@ fn write_all(conn: &Connection, trail: &mut Trail<'_>, changes: &[Change]) -> Re
 }
 
 impl List {
+    /// Whose a session is, with the epoch it relies on. A user who was just added has the first one.
+    fn owner(&self, whose: Whose) -> Result<(UserId, i64), Halt> {
+        match whose {
+            Whose::Known { user, epoch } => Ok((user, epoch)),
+            Whose::Added => Ok((self.added.ok_or(Halt::Conflict(Conflict::Stale))?, 0)),
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "one table of all changes")]
     fn write(&mut self, conn: &Connection, log: &mut Trail<'_>, change: &Change) -> Result<(), Halt> {
         match change {
@@ -96,11 +104,7 @@ impl List {
                 user.password_hash.as_ref().map_or(Ok(()), |hash| schemes::remember(conn, hash))?;
             }
             Change::OpenSession { whose, session } => {
-                // A user who was just added has the first epoch.
-                let (user, epoch) = match *whose {
-                    Whose::Known { user, epoch } => (user, epoch),
-                    Whose::Added => (self.added.ok_or(Halt::Conflict(Conflict::Stale))?, 0),
-                };
+                let (user, epoch) = self.owner(*whose)?;
                 sessions::open(conn, user, epoch, session)?;
                 self.opened = Some(session.id);
             }
