@@ -206,6 +206,13 @@ pub enum Change {
         /// When it is due again, should nobody tell what became of the try.
         until: Moment,
     },
+    /// Makes letters due at once that would be due until `until`: whoever claimed them is gone.
+    ReleaseLetters {
+        /// The end of the last claim.
+        until: Moment,
+        /// When.
+        at: Moment,
+    },
     /// Says when a letter is tried again; one that is gone stays so.
     PostponeLetter {
         /// Which.

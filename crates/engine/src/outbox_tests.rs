@@ -101,6 +101,18 @@ async fn a_letter_whose_sender_died_comes_up_again_after_a_minute() {
 
 // REL-44
 #[tokio::test]
+async fn a_new_server_sends_at_once_what_the_old_one_had_claimed() {
+    let engine = engine();
+    write(&engine, "ana@example.com", 1800).await;
+    write(&engine, "bea@example.com", 1800).await;
+    let posts = engine.letters_due(10).await.unwrap();
+    engine.letter_postponed(&posts[1], NOW.plus_seconds(3600)).await.unwrap();
+    engine.release_letters().await.unwrap();
+    assert_eq!(addresses(&engine.letters_due(10).await.unwrap()), ["ana@example.com"]);
+}
+
+// REL-44
+#[tokio::test]
 async fn a_refused_letter_waits_until_it_is_due_again() {
     let engine = engine();
     write(&engine, "ana@example.com", 1800).await;

@@ -6,6 +6,7 @@ use crate::keys::Keys;
 use crate::lock::DataLock;
 use crate::mail::Office;
 use crate::mounts::{self, Loaded};
+use crate::pages::Pages;
 use crate::telemetry::Log;
 use bytes::Bytes;
 use engine::{Chance, Clock, Engine, Fault, Place, Settings};
@@ -37,6 +38,7 @@ struct Inner {
     _lock: DataLock,
     log: Option<Arc<Log>>,
     office: Option<Arc<Office>>,
+    pages: Option<Pages>,
     request_seed: [u8; 8],
     requests: AtomicU64,
 }
@@ -75,6 +77,10 @@ impl App {
             None
         });
         let office = office.map(Arc::new);
+        let pages = Pages::open(&config).unwrap_or_else(|found| {
+            faults.extend(found);
+            None
+        });
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
         let master = master.map_err(|fault| faults.insert(0, fault.to_string()));
         let (Ok((ticket_secret, trail_secret)), Ok(master_key), true) = (tickets, master, faults.is_empty())
@@ -93,7 +99,7 @@ impl App {
             house: config.house.clone(),
         };
         let engine = Engine::open(settings).map_err(|error| OpenFaults(vec![error.to_string()]))?;
-        let spoken = spoken(&engine, loaded, equipped, &config)?;
+        let spoken = spoken(&engine, loaded, equipped, &config, pages.as_ref())?;
         // Of its own, so that a test's sequence of chance does not depend on the number of requests.
         let request_seed = Chance::System.bytes().map_err(|fault| OpenFaults(vec![fault.to_string()]))?;
         let inner = Inner {
@@ -106,6 +112,7 @@ impl App {
             _lock: lock,
             log: None,
             office,
+            pages,
             request_seed,
             requests: AtomicU64::new(0),
         };
@@ -175,7 +182,7 @@ impl App {
     fn put_in_force(&self, loaded: Vec<Loaded>, config: &Config) -> Result<(), OpenFaults> {
         let inner = &self.inner;
         let mounts = mounts::equip(config, &loaded, &inner.chance, inner.clock.now()).map_err(OpenFaults)?;
-        let spoken = Arc::new(spoken(&inner.engine, loaded, mounts, config)?);
+        let spoken = Arc::new(spoken(&inner.engine, loaded, mounts, config, inner.pages.as_ref())?);
         *inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = spoken;
         Ok(())
     }
@@ -183,6 +190,11 @@ impl App {
     /// What sends letters; none when they are off.
     pub fn office(&self) -> Option<Arc<Office>> {
         self.inner.office.clone()
+    }
+
+    /// The pages for links in letters; none when they are off.
+    pub fn pages(&self) -> Option<&Pages> {
+        self.inner.pages.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -232,6 +244,7 @@ fn spoken(
     loaded: Vec<Loaded>,
     mounts: Vec<crate::http::speak::Mount>,
     config: &Config,
+    pages: Option<&Pages>,
 ) -> Result<Spoken, OpenFaults> {
     let mut keys: Vec<Value> = Vec::new();
     for key in mounts.iter().flat_map(|mount| mount.keys.keys()).filter_map(domain::token::Key::jwk) {
@@ -242,6 +255,10 @@ fn spoken(
     let openapi = mounts::documents(&mounts, &config.base_url());
     let cross_origin = mounts.iter().any(|mount| !mount.allowed_origins.is_empty());
     let speaker = Speaker::new(engine.clone(), mounts, &config.base_url()).map_err(OpenFaults)?;
+    let collisions = pages.map_or_else(Vec::new, |pages| pages.collisions(&speaker));
+    if !collisions.is_empty() {
+        return Err(OpenFaults(collisions));
+    }
     let jwks = Bytes::from(json!({ "keys": keys }).to_string());
     Ok(Spoken { loaded, speaker, jwks, openapi, cross_origin })
 }

@@ -14,6 +14,7 @@ mod language;
 mod lock;
 pub mod mail;
 pub mod mounts;
+pub mod pages;
 pub mod replay;
 pub mod routes;
 mod shelf;

@@ -63,6 +63,7 @@ fn is_one_statement(change: &Change) -> bool {
         | Change::UseLink { .. }
         | Change::EndLinks { .. }
         | Change::ClaimLetter { .. }
+        | Change::ReleaseLetters { .. }
         | Change::PostponeLetter { .. }
         | Change::DropLetter { .. }
         | Change::Note(_) => true,
@@ -142,6 +143,7 @@ impl List {
             Change::EndLinks { user, undo } => links::end(conn, *user, *undo)?,
             Change::Post(letter) => outbox::add(conn, letter, letter.user.or(self.added))?,
             Change::ClaimLetter { letter, due_at, until } => outbox::claim(conn, *letter, *due_at, *until)?,
+            Change::ReleaseLetters { until, at } => outbox::release(conn, *until, *at)?,
             Change::PostponeLetter { letter, due_at } => outbox::postpone(conn, *letter, *due_at)?,
             Change::DropLetter { letter } => outbox::remove(conn, *letter)?,
             Change::ForgetSessions { before, now } => {

@@ -17,6 +17,7 @@ const WAITING: &str = "SELECT id, letter, user_id, recipient, name, language, li
      tries FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
 const CLAIM: &str = "UPDATE outbox SET due_at = $1, tries = tries + 1 WHERE id = $2 AND due_at = $3";
 const POSTPONE: &str = "UPDATE outbox SET due_at = $1 WHERE id = $2";
+const RELEASE: &str = "UPDATE outbox SET due_at = $1 WHERE due_at > $1 AND due_at <= $2";
 const REMOVE: &str = "DELETE FROM outbox WHERE id = $1";
 const NEXT: &str = "SELECT min(due_at) FROM outbox";
 const COUNT: &str = "SELECT count(*), min(created_at) FROM outbox";
@@ -79,6 +80,11 @@ pub(super) fn count(conn: &Connection) -> Result<(u64, Option<Moment>), Fault> {
 pub(super) fn claim(conn: &Connection, letter: LetterId, due_at: Moment, until: Moment) -> Result<(), Halt> {
     let claimed = conn.prepare_cached(CLAIM)?.execute(params![until.millis(), letter.0, due_at.millis()])?;
     if claimed == 1 { Ok(()) } else { Err(Halt::Conflict(Conflict::Stale)) }
+}
+
+/// Makes letters due now that would be due until `until`.
+pub(super) fn release(conn: &Connection, until: Moment, at: Moment) -> rusqlite::Result<()> {
+    conn.prepare_cached(RELEASE)?.execute([at.millis(), until.millis()]).map(drop)
 }
 
 /// Sets when a letter is due.

@@ -229,6 +229,9 @@ fn banner(app: &App, address: &str, first: bool) -> String {
     ] {
         let _ = writeln!(text, "  {:<7} {path:<40} {what}", "GET");
     }
+    for path in app.pages().map(crate::pages::Pages::paths).unwrap_or_default() {
+        let _ = writeln!(text, "  {:<7} {path:<40} page for links in letters", "GET");
+    }
     text.push('\n');
     text
 }

@@ -122,6 +122,9 @@ async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: Fro
     if let Some((response, audience)) = own::answer(app, &parts.method, parts.uri.path()) {
         return Answer { audience, ..Answer::of(response) };
     }
+    if let Some((pages, page)) = app.pages().and_then(|pages| Some((pages, pages.find(parts.uri.path())?))) {
+        return Answer::of(crate::pages::answer(app, pages, page, (&parts, body), from).await);
+    }
     let spoken = app.spoken();
     let speaker = &spoken.speaker;
     let way = speaker.way(&parts);

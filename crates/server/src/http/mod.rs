@@ -3,16 +3,16 @@
 pub mod accept;
 mod activity;
 mod answer;
-mod body;
+pub mod body;
 mod caught;
 pub mod client;
 mod cors;
 mod crowd;
-mod device;
+pub mod device;
 mod framing;
 mod guard;
 mod headers;
-mod own;
+pub mod own;
 pub mod speak;
 
 /// A UUID of version 4 in its usual spelling; its six fixed bits are set here.

@@ -14,9 +14,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::
 use std::sync::Arc;
 
 /// Longest client name that is kept, in bytes.
-const USER_AGENT_BYTES: usize = 256;
+pub const USER_AGENT_BYTES: usize = 256;
 /// Longest list of languages that is kept, in bytes.
-const LANGUAGE_BYTES: usize = 128;
+pub const LANGUAGE_BYTES: usize = 128;
 
 /// The largest cookie that every browser keeps, with its name and attributes, in bytes (SEC-72).
 const MAX_COOKIE: usize = 4096;
@@ -90,8 +90,7 @@ impl Speaker {
 
     /// Finds out who answers.
     pub fn way(&self, parts: &Parts) -> Way<'_> {
-        let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
-        let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("");
+        let host = host_of(parts);
         let found = self.board.find(&parts.method, parts.uri.path(), host);
         let mount = match &found {
             Found::Routes { mount, .. } | Found::OtherMethod { mount, .. } | Found::Nothing { mount } => {
@@ -102,11 +101,31 @@ impl Speaker {
         Way { mount, found }
     }
 
+    /// Whether every mount is for a host of its own, and the request names none of them (SEC-40).
+    fn is_misdirected(&self, parts: &Parts) -> bool {
+        let host = host_of(parts);
+        let host = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
+        let bound = |mount: &Mount| !mount.host.is_empty() && !mount.host.eq_ignore_ascii_case(host);
+        !self.mounts.is_empty() && self.mounts.iter().all(bound)
+    }
+
+    /// The mount that has a route for this path at this host, whatever the method.
+    pub fn answers(&self, method: &Method, path: &str, host: &str) -> Option<&Mount> {
+        match self.board.find(method, path, host) {
+            Found::Routes { mount, .. } | Found::OtherMethod { mount, .. } => self.mounts.get(mount),
+            Found::Nothing { .. } | Found::Nobody => None,
+        }
+    }
+
     /// Answers a request whose body was read.
     pub async fn speak(&self, way: Way<'_>, request: Request<Bytes>, from: From) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let now = self.engine.clock().now();
         let mut response = match way.mount {
+            None if self.is_misdirected(&parts) => misdirected(),
             None => nobody(),
             Some(mount) => self.answer(mount, &way.found, &parts, &body, from, now).await,
         };
@@ -138,7 +157,7 @@ impl Speaker {
     }
 
     /// Whether clients reach the server by https.
-    fn is_https(&self) -> bool {
+    pub fn is_https(&self) -> bool {
         self.issuer.starts_with("https://")
     }
 
@@ -293,9 +312,23 @@ fn say_fault(
 }
 
 /// A header that is ASCII text, cut; empty when it is not there.
-fn text_of(parts: &Parts, name: &header::HeaderName, bytes: usize) -> String {
+pub fn text_of(parts: &Parts, name: &header::HeaderName, bytes: usize) -> String {
     let text = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     text.chars().take(bytes).collect()
+}
+
+/// The host that a request names, with its port.
+fn host_of(parts: &Parts) -> &str {
+    let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("")
+}
+
+/// The host is nobody's (RFC 9110 section 15.5.20).
+fn misdirected() -> Response<Bytes> {
+    problem(
+        StatusCode::MISDIRECTED_REQUEST,
+        r#"{"type":"about:blank","title":"Misdirected request","status":421,"code":"misdirected"}"#.into(),
+    )
 }
 
 /// No dialect answers for the path.

@@ -19,6 +19,8 @@ const TOTAL: Duration = Duration::from_secs(30);
 const PART: Duration = Duration::from_secs(1);
 /// The most of what a server says that is kept, in characters.
 const MAX_SAID: usize = 200;
+/// What every certificate in a PEM file begins with (RFC 7468).
+const PEM_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// How the password may be given to the server; both only inside TLS or on this machine.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
@@ -158,6 +160,9 @@ fn tls(config: &SmtpConfig) -> Result<TlsParameters, String> {
     if let Some(path) = &config.ca_file {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let pem = std::fs::read(path).map_err(|error| told(&error))?;
+        if !pem.windows(PEM_BEGIN.len()).any(|part| part == PEM_BEGIN) {
+            return Err(told(&"there is no certificate (PEM) in this file"));
+        }
         let trusted = Certificate::from_pem(&pem).map_err(|error| told(&error))?;
         tls = tls.certificate_store(CertificateStore::None).add_root_certificate(trusted);
     }

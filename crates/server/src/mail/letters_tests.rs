@@ -100,8 +100,11 @@ fn a_letter_of_the_operator_stands_before_ours() {
     assert_eq!(subject("en"), "Confirm your e-mail address · Example & Sons");
 }
 
+/// Files and the beginnings of the faults.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// Broken folder and what is told about it.
-const BROKEN: &[(&[(&str, &str)], &[&str])] = &[
+const BROKEN: &[Case] = &[
     (
         &[("en/verify_email.txt", "Hello\n\n{{ lnik }}\n")],
         &["en/verify_email.txt:3: nothing is called \"lnik\" here, did you mean \"link\"?"],

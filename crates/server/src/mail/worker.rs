@@ -25,6 +25,10 @@ const COMPLAIN_SECONDS: i64 = 300;
 pub async fn work(app: App, mut quitting: watch::Receiver<bool>) {
     let Some(office) = app.office() else { return };
     let engine = app.engine().clone();
+    // There is one server for a database, so what is claimed now was claimed by one that is gone.
+    if let Err(fault) = engine.release_letters().await {
+        tracing::error!(%fault, "the outbox can not be read");
+    }
     let mut sending: JoinSet<()> = JoinSet::new();
     let mut complained = Moment::from_millis(0);
     while !*quitting.borrow() {
