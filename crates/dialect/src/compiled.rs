@@ -350,6 +350,7 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         follows_strict: follows_strict(root),
         passwords,
         newcomer,
+        role_words: role_words(root.section("roles")),
         sign_up_gives_tokens: routes.iter().any(|route| route.verb == Verb::SignUp && route.gives_tokens()),
         sign_up_can_wait: routes
             .iter()
@@ -359,6 +360,21 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         weakenings,
     };
     (contract.refresh.is_some() == has_refresh).then_some(contract)
+}
+
+fn role_words(section: Option<Section<'_>>) -> BTreeMap<String, String> {
+    let mut words = BTreeMap::new();
+    let Some(section) = section else { return words };
+    for (role, word) in section.entries() {
+        match word.get_ref().as_str() {
+            Some(text) if words.values().any(|known| known == text) => {
+                section.faults().at(word.span().start, format!("two roles have the word \"{text}\""));
+            }
+            Some(text) => drop(words.insert(role.text.to_owned(), text.to_owned())),
+            None => section.faults().at(word.span().start, "the word for a role is a text"),
+        }
+    }
+    words
 }
 
 fn follows_strict(root: &Section<'_>) -> bool {

@@ -48,6 +48,7 @@ impl Dialect {
     fn say_outcome(&self, route: Option<&Route>, asked: Asked<'_>, outcome: &Outcome) -> Response<Bytes> {
         let mut facts = base(asked);
         facts.user = outcome.user();
+        facts.role_words = Some(&self.contract.role_words);
         facts.tokens = outcome.tokens();
         let mut case = None;
         match outcome {

@@ -142,6 +142,7 @@ fn root() -> Value {
         ("tokens", needing(tokens(), &["access"])),
         ("passwords", passwords()),
         ("newcomer", newcomer()),
+        ("roles", map("Role → the dialect's word for it.", None, text("As {user.role} says it."))),
         ("flaws", flaws()),
         ("messages", about(refer("messages"), "Wordings of flaws.")),
         ("messages_by_input", map("Input → wordings of its flaws.", Some(refer("input")), refer("messages"))),

@@ -6,6 +6,7 @@ use crate::shape::Shape;
 use crate::time::Moment;
 use crate::token::{Algorithm, HeaderPlan};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The engine's side of one dialect on one mount.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Contract {
     pub passwords: PasswordPolicy,
     /// What a new account starts with.
     pub newcomer: Newcomer,
+    /// The contract's own words for roles, by the name of the role; each word once.
+    pub role_words: BTreeMap<String, String>,
     /// Whether a sign-up opens a session at once.
     pub sign_up_gives_tokens: bool,
     /// Whether a sign-up with an address says no more than that a letter goes out, where letters are delivered (SEC-14).
@@ -52,6 +55,17 @@ pub const STRICT_ABSOLUTE_SECONDS: i64 = 86_400;
 pub const LONG_ACCESS_SECONDS: i64 = 3600;
 
 impl Contract {
+    /// The contract's word for a role: its own, or else the name.
+    pub fn role_word<'r>(&'r self, role: &'r str) -> &'r str {
+        self.role_words.get(role).map_or(role, String::as_str)
+    }
+
+    /// The role that a word of the contract means.
+    pub fn role_named<'r>(&'r self, word: &'r str) -> &'r str {
+        let known = self.role_words.iter().find(|(_, own)| *own == word);
+        known.map_or(word, |(role, _)| role.as_str())
+    }
+
     /// Whether every exchange gives another refresh token.
     pub fn rotates(&self) -> bool {
         self.refresh.as_ref().is_some_and(|plan| plan.rotation != Rotation::Keep)

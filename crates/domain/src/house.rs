@@ -6,12 +6,15 @@ use crate::admin::AdminRules;
 use crate::limit::Limits;
 use crate::retention::Retention;
 use crate::role::Roles;
+use crate::user::User;
 
 /// The rules of the house.
 #[derive(Clone, Debug, Default)]
 pub struct House {
     /// The roles and what they permit.
     pub roles: Roles,
+    /// Whether the operator has written the roles: then there are no others, and user objects show what they permit.
+    pub roles_configured: bool,
     /// Whether the strict preset is in force (docs/operating.md lists what it changes).
     pub strict: bool,
     /// Sessions of one user.
@@ -24,6 +27,24 @@ pub struct House {
     pub retention: Retention,
     /// Administrators.
     pub admin: AdminRules,
+}
+
+impl House {
+    /// The permissions that user objects and claims show: those of the role and the user's own, each once. None where
+    /// they are just the user's own.
+    pub fn shown_permissions(&self, user: &User) -> Option<Vec<String>> {
+        let of_role = self.roles.0.get(&user.role).filter(|role| !role.permissions.is_empty());
+        of_role.filter(|_| self.roles_configured)?;
+        Some(self.roles.permissions(&user.role, &user.permissions))
+    }
+
+    /// Whether a user may be given this role; with the roles there are, where not. No role at all is always fine.
+    pub fn check_role(&self, role: &str) -> Result<(), Vec<&str>> {
+        if !self.roles_configured || role.is_empty() || self.roles.0.contains_key(role) {
+            return Ok(());
+        }
+        Err(self.roles.0.keys().map(String::as_str).collect())
+    }
 }
 
 /// What holds for the sessions of every contract.

@@ -180,6 +180,38 @@ impl Outcome {
         }
     }
 
+    /// The same, to be completed.
+    pub const fn user_mut(&mut self) -> Option<&mut User> {
+        match self {
+            Outcome::SignedUp { user, .. }
+            | Outcome::SignedIn { user, .. }
+            | Outcome::Refreshed { user, .. }
+            | Outcome::Profile { user }
+            | Outcome::ProfileUpdated { user }
+            | Outcome::AvatarSet { user }
+            | Outcome::PasswordChanged { user }
+            | Outcome::UserShown { user }
+            | Outcome::TokenVerified { user, .. } => Some(user),
+            Outcome::SignedOut
+            | Outcome::SignedOutEverywhere { .. }
+            | Outcome::Reauthenticated
+            | Outcome::SessionsListed { .. }
+            | Outcome::SessionEnded
+            | Outcome::OtherSessionsEnded { .. }
+            | Outcome::AccountDeleted
+            | Outcome::SignUpPending
+            | Outcome::LetterAsked
+            | Outcome::EmailVerified
+            | Outcome::PasswordReset
+            | Outcome::EmailConfirmed
+            | Outcome::EmailRestored => None,
+            Outcome::Listed(_)
+            | Outcome::Done { .. }
+            | Outcome::KeyMade { .. }
+            | Outcome::EmailChecked { .. } => None,
+        }
+    }
+
     /// The tokens given, if the outcome has some.
     pub const fn tokens(&self) -> Option<&Tokens> {
         match self {

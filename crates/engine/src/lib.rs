@@ -137,7 +137,13 @@ impl Engine {
     ///
     /// The normal no is [`Error::Refused`]; what the refusal notes is durable, too. After [`Error::Fault`] nothing was written.
     pub async fn perform(&self, caller: &Caller<'_>, command: Command) -> Result<Outcome, Error> {
-        verb::perform(self, caller, command).await
+        let mut outcome = verb::perform(self, caller, command).await?;
+        if let Some(user) = outcome.user_mut()
+            && let Some(shown) = self.house().shown_permissions(user)
+        {
+            user.permissions = shown;
+        }
+        Ok(outcome)
     }
 
     /// Asks the door alone: whether the caller may use the verb at this moment. Nothing is carried out.

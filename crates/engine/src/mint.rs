@@ -154,6 +154,7 @@ impl Mint {
         let id = self.tickets.hex(&ticket);
         let facts = Facts {
             user: Some(user),
+            role_words: Some(&caller.contract.role_words),
             claims: Some(ClaimFacts { issued: span.issued, expires: span.expires, ticket: &id }),
             issuer: Some(&caller.contract.issuer),
             now: Some(span.issued),

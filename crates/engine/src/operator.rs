@@ -146,6 +146,7 @@ impl Engine {
     /// Adds a user. Refused: no identifier, a broken or taken one, a password that breaks the policy, an unknown hash.
     pub async fn add_user(&self, request: NewUserRequest) -> Result<User, OperatorError> {
         let now = self.clock().now();
+        self.check_role(&request.role)?;
         let username = username(request.username.as_deref())?;
         let email = email(request.email.as_deref())?;
         if username.is_none() && email.is_none() {
@@ -190,6 +191,7 @@ impl Engine {
             let now = self.clock().now();
             let account = self.need_account(who)?;
             let edit = read_change(change, &account.user)?;
+            edit.role.as_deref().map_or(Ok(()), |role| self.check_role(role))?;
             if edit.is_empty() {
                 return Ok(account.user);
             }
@@ -297,6 +299,13 @@ impl Engine {
 
     pub(crate) fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
         self.find_account(who)?.ok_or_else(|| refused(format!("nobody has {who}")))
+    }
+
+    /// Where roles are configured there are no others.
+    fn check_role(&self, role: &str) -> Result<(), OperatorError> {
+        self.house()
+            .check_role(role)
+            .map_err(|known| refused(format!("there is no role {role:?}; there are {}", known.join(", "))))
     }
 
     async fn checked_hash(

@@ -105,6 +105,18 @@ const BROKEN: &[(&str, &[&str])] = &[
         "[log]\nlevel = \"inof\"",
         &["c.toml:2: log.level: \"inof\" is none of error, warn, info, debug, trace, did you mean \"info\"?"],
     ),
+    ("roles = 1", &["c.toml:1: \"roles\" is a section: write [roles.editor]"]),
+    ("[roles]\neditor = 1", &["c.toml:2: a role is a table: write [roles.editor]"]),
+    ("[roles.\"an editor\"]", &["c.toml:1: the role \"an editor\" has other characters than letters"]),
+    (
+        "[roles.editor]\npermission = [\"a\"]",
+        &["c.toml:2: a role has no \"permission\", did you mean \"permissions\"?"],
+    ),
+    ("[roles.editor]\npermissions = \"a\"", &["c.toml:2: permissions: a list of texts is needed"]),
+    ("[roles.editor]\npermissions = [1]", &["c.toml:2: permissions: every entry of the list is a text"]),
+    ("[roles.editor]\npermissions = [\"a\", \"a\"]", &["c.toml:2: the permission \"a\" is given twice"]),
+    ("[roles.editor]\npermissions = [\"\"]", &["c.toml:2: the permission \"\" has no name"]),
+    ("[roles.editor]\nneeds_factor = \"yes\"", &["c.toml:2: needs_factor: write true or false"]),
     ("mount = \"native\"", &["c.toml:1: write [[mount]] with two brackets"]),
     ("[mount]\ndialect = \"native\"", &["c.toml:1: write [[mount]] with two brackets"]),
     ("mount = [\"native\"]", &["c.toml:1: a mount is a table: write [[mount]]"]),
@@ -314,4 +326,15 @@ fn the_strict_preset_shortens_what_follows_it_and_nothing_else() {
         let weak = domain::contract::Weakening::WeakPasswords;
         assert!(!strict.weakenings.contains(&weak));
     }
+}
+
+#[test]
+fn configured_roles_are_the_only_ones() {
+    let file =
+        "[roles.editor]\npermissions = [\"post.write\", \"post.read\"]\nneeds_factor = true\n[roles.user]\n";
+    let house = load(file, &[]).unwrap().house;
+    assert_eq!(house.roles.0["editor"].permissions, ["post.write", "post.read"]);
+    assert!(house.roles.needs_factor("editor") && !house.roles.needs_factor("user"));
+    assert_eq!(house.check_role("admin"), Err(vec!["editor", "user"]));
+    assert_eq!(load("", &[]).unwrap().house.check_role("anything"), Ok(()));
 }

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 static HOUSE: House = House {
     roles: Roles(BTreeMap::new()),
+    roles_configured: false,
     strict: false,
     sessions: SessionRules::DEFAULT,
     limits: Limits::DEFAULT,
@@ -64,6 +65,7 @@ pub(super) fn contract() -> Contract {
         leeway_seconds: 0,
         idle_seconds: None,
         follows_strict: true,
+        role_words: BTreeMap::new(),
         passwords: PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true },
         newcomer: Newcomer {
             role: "author".into(),

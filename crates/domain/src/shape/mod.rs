@@ -12,6 +12,7 @@ use crate::session::ShownSession;
 use crate::time::Moment;
 use crate::user::User;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A place in a template that is filled per answer. Closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -342,6 +343,8 @@ pub struct Shape {
 pub struct Facts<'a> {
     /// The user shown.
     pub user: Option<&'a User>,
+    /// The contract's own words for roles.
+    pub role_words: Option<&'a BTreeMap<String, String>>,
     /// The tokens given.
     pub tokens: Option<&'a crate::outcome::Tokens>,
     /// Whether the tokens themselves stay unsaid; when they end is said all the same.

@@ -273,7 +273,10 @@ fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         }
         Slot::UserPhoneNumber => optional(user.phone_number.as_deref()),
         Slot::UserAvatar => optional(user.avatar.as_deref()),
-        Slot::UserRole => Filled::Str(&user.role),
+        Slot::UserRole => {
+            let own = facts.role_words.and_then(|words| words.get(&user.role));
+            Filled::Str(own.unwrap_or(&user.role))
+        }
         Slot::UserPermissions => Filled::Names(&user.permissions),
         Slot::UserStatus => Filled::Str(user.status.name()),
         Slot::UserActive => Filled::Bool(user.status == Status::Active),

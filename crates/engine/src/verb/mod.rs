@@ -32,6 +32,7 @@ use domain::secret::Secret;
 use domain::session::NewSession;
 use domain::time::Moment;
 use domain::user::{Account, StoredHash};
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use check::Claimed;
@@ -167,11 +168,21 @@ impl Turn<'_> {
         self.engine.mint().session(&self.scene, &self.caller.user_agent, self.engine.chance())
     }
 
+    /// The account as claims show it: with the permissions of its role.
+    fn shown<'u>(&self, account: &'u Account) -> Cow<'u, Account> {
+        let Some(permissions) = self.scene.house.shown_permissions(&account.user) else {
+            return Cow::Borrowed(account);
+        };
+        let mut shown = account.clone();
+        shown.user.permissions = permissions;
+        Cow::Owned(shown)
+    }
+
     /// The tokens of a session that was just opened.
     fn first_tokens(&self, account: &Account, session: &NewSession, place: Place) -> Result<Tokens, Fault> {
         let access = self.access(account, session.id, session.expires_at)?;
         let span = Span { issued: session.created_at, expires: session.refresh_expires_at };
-        let refresh = self.engine.mint().refresh(self.caller, &account.user, place, span);
+        let refresh = self.engine.mint().refresh(self.caller, &self.shown(account).user, place, span);
         let csrf = self.csrf(session.id)?;
         Ok(Tokens { access, refresh, csrf, device: self.device_token(account)? })
     }
@@ -184,7 +195,7 @@ impl Turn<'_> {
     ) -> Result<domain::outcome::Minted, Fault> {
         self.engine.mint().access(
             self.caller,
-            account,
+            &self.shown(account),
             (session, session_end),
             self.scene.now,
             self.engine.chance(),

@@ -197,7 +197,7 @@ impl Turn<'_> {
             }
         };
         let place = Place { counter, ..held.place };
-        self.engine.mint().refresh(self.caller, &account.user, place, span)
+        self.engine.mint().refresh(self.caller, &self.shown(account).user, place, span)
     }
 }
 

@@ -47,9 +47,8 @@ fn cheap() -> HashSettings {
     }
 }
 
-fn engine(sessions_per_user: u32, hashing: HashSettings, limits: Limits, recovery: RecoveryRules) -> Engine {
-    let sessions = SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT };
-    open(Place::Memory, hashing, House { sessions, limits, recovery, ..House::default() })
+fn engine(house: House, hashing: HashSettings) -> Engine {
+    open(Place::Memory, hashing, house)
 }
 
 fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
@@ -73,21 +72,24 @@ impl World {
     }
 
     pub fn with_cap(contract: Contract, sessions_per_user: u32) -> World {
+        let sessions = SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT };
+        World::with_house(contract, House { sessions, ..House::default() })
+    }
+
+    pub fn with_house(contract: Contract, house: House) -> World {
         let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
-        World {
-            engine: engine(sessions_per_user, cheap(), Limits::OFF, RecoveryRules::DEFAULT),
-            contract,
-            keys,
-        }
+        let limits = Limits::OFF;
+        World { engine: engine(House { limits, ..house }, cheap()), contract, keys }
     }
 
     /// Where tries are counted. The clock stands still, so no budget fills up by itself.
     pub fn limited(contract: Contract, limits: Limits) -> World {
-        World { engine: engine(50, cheap(), limits, RecoveryRules::DEFAULT), ..World::new(contract) }
+        let house = House { limits, ..House::default() };
+        World { engine: engine(house, cheap()), ..World::new(contract) }
     }
 
     pub fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
-        World { engine: engine(50, cheap(), Limits::OFF, recovery), ..World::new(contract) }
+        World::with_house(contract, House { recovery, ..House::default() })
     }
 
     /// As `limited`, with a database that stays.
@@ -98,8 +100,7 @@ impl World {
 
     /// With these rules for administrators.
     pub fn administered(contract: Contract, admin: AdminRules) -> World {
-        let house = House { admin, limits: Limits::OFF, ..House::default() };
-        World { engine: open(Place::Memory, cheap(), house), ..World::new(contract) }
+        World::with_house(contract, House { admin, ..House::default() })
     }
 
     /// The audit trail.
@@ -111,7 +112,8 @@ impl World {
     pub fn slow(contract: Contract) -> World {
         let params = Params::new(16 * 1024, 2, 1).unwrap();
         let hashing = HashSettings { params, workers: 1, queue: 8, ..cheap() };
-        World { engine: engine(50, hashing, Limits::OFF, RecoveryRules::DEFAULT), ..World::new(contract) }
+        let house = House { limits: Limits::OFF, ..House::default() };
+        World { engine: engine(house, hashing), ..World::new(contract) }
     }
 
     pub fn caller(&self, bearer: Option<&str>) -> Caller<'_> {
@@ -229,6 +231,7 @@ pub fn opaque() -> Contract {
         leeway_seconds: 0,
         idle_seconds: None,
         follows_strict: true,
+        role_words: std::collections::BTreeMap::new(),
         passwords: PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: true },
         newcomer: Newcomer {
             role: "author".into(),

@@ -9,6 +9,7 @@ mod init;
 mod key;
 mod mail;
 mod origin;
+mod role;
 mod serve;
 mod terminal;
 mod transfer;
@@ -75,6 +76,9 @@ enum Command {
     /// Add, list, show, change, switch off, delete, import and export users
     #[command(subcommand)]
     User(user::UserCommand),
+    /// List the roles and what they permit
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// List, show, check and test dialects
     #[command(subcommand)]
     Dialect(dialect::DialectCommand),
@@ -146,6 +150,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
             Ok(())
         }
         Command::User(command) => user::run(command, &load(&sources)?),
+        Command::Role(command) => role::run(&command, &load(&sources)?),
         Command::Dialect(command) => run_dialect(command, &load(&sources)?),
         Command::Key(command) => key::run(&command, &load(&sources)?),
         Command::Mail(command) => mail::run(&command, &load(&sources)?),

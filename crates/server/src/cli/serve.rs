@@ -46,6 +46,7 @@ async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result
     out(&banner(&app, &address.to_string(), first));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "ready");
     note_weakenings(&app);
+    note_newcomers(&app);
     note_start(&app).await?;
     let (mut stop, mut cut) = (Signals::new()?, Signals::new()?);
     offer_bootstrap(&app).await?;
@@ -154,6 +155,21 @@ fn note_weakenings(app: &App) {
             weaker = names.join(" "),
             "weaker than it could be; `countersign doctor --security` tells what that costs"
         );
+    }
+}
+
+/// A role that is given to new accounts and that nobody has configured is most likely a slip.
+fn note_newcomers(app: &App) {
+    for mount in app.spoken().speaker.mounts() {
+        let role = &mount.contract.newcomer.role;
+        if let Err(known) = app.config().house.check_role(role) {
+            tracing::warn!(
+                dialect = mount.dialect.name,
+                role,
+                known = known.join(" "),
+                "new accounts of this dialect get a role that is not configured; it permits nothing"
+            );
+        }
     }
 }
 

@@ -55,6 +55,16 @@ pub enum UserCommand {
         /// Id, UUID, e-mail address or user name
         who: String,
     },
+    /// Give a user a role; it counts at once here, and in tokens from the next refresh on
+    #[command(
+        after_help = "Example:\n  countersign user role ana editor\n\nAn empty NAME takes the role away."
+    )]
+    Role {
+        /// Id, UUID, e-mail address or user name
+        who: String,
+        /// Name of the role; `countersign role list` shows them
+        name: String,
+    },
     /// Switch an account off: no sign-in, and every session ends at once
     Disable {
         /// Id, UUID, e-mail address or user name
@@ -159,6 +169,12 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
         UserCommand::List { json, after, limit } => list(&open(config)?, json, after.map(UserId), limit),
         UserCommand::Show { who, json } => show(&open(config)?, &who, json),
         UserCommand::Set(args) => set(*args, config),
+        UserCommand::Role { who, name: role } => {
+            let change = UserChange { role: Some(role.clone()), ..UserChange::default() };
+            let user = wait(open(config)?.edit_user(&Who::parse(&who), &change))?;
+            line(&format!("{} has the role {role:?}.", name(&user)));
+            Ok(())
+        }
         UserCommand::Disable { who } => {
             let engine = open(config)?;
             let user = wait(engine.disable_user(&Who::parse(&who)))?;

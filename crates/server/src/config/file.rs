@@ -2,8 +2,10 @@
 
 use super::kinds::{Kind, Value};
 use super::mount::{self, MountConfig};
+use super::roles;
 use super::settings::{self, SETTINGS, Setting};
 use super::{ConfigFault, Origin, Values, did_you_mean, nearest};
+use domain::role::Roles;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -47,12 +49,21 @@ impl Page<'_> {
     }
 }
 
-/// Reads the file into `values` and `mounts`.
+/// What the file alone can say.
+#[derive(Default)]
+pub(super) struct Tables {
+    /// `[[mount]]`.
+    pub mounts: Vec<MountConfig>,
+    /// `[roles.NAME]`; absent = no roles are configured.
+    pub roles: Option<Roles>,
+}
+
+/// Reads the file into `values` and `tables`.
 pub(super) fn read(
     path: &Path,
     needed: bool,
     values: &mut Values,
-    mounts: &mut Vec<MountConfig>,
+    tables: &mut Tables,
     faults: &mut Vec<ConfigFault>,
 ) {
     let mut whole = |message: String| faults.push(ConfigFault { place: path.display().to_string(), message });
@@ -75,16 +86,18 @@ pub(super) fn read(
         page.fault(&error.span().unwrap_or(0..0), error.message().trim());
     }
     if errors.is_empty() {
-        read_root(table.get_ref(), &mut page, values, mounts);
+        read_root(table.get_ref(), &mut page, values, tables);
     }
 }
 
-fn read_root(table: &DeTable<'_>, page: &mut Page<'_>, values: &mut Values, mounts: &mut Vec<MountConfig>) {
+fn read_root(table: &DeTable<'_>, page: &mut Page<'_>, values: &mut Values, tables: &mut Tables) {
     let sections = settings::sections();
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         if name == "mount" {
-            read_mounts(value, page, mounts);
+            read_mounts(value, page, &mut tables.mounts);
+        } else if name == "roles" {
+            tables.roles = Some(roles::read(value, page));
         } else if let Some(setting) = settings::named(name).filter(|setting| !setting.name.contains('.')) {
             read_setting(setting, value, page, values);
         } else if sections.contains(&name) {
@@ -94,7 +107,8 @@ fn read_root(table: &DeTable<'_>, page: &mut Page<'_>, values: &mut Values, moun
             }
         } else {
             let own = SETTINGS.iter().map(|setting| setting.name).filter(|name| !name.contains('.'));
-            let hint = nearest(name, own.chain(sections.iter().copied()).chain(["mount"])).map(str::to_owned);
+            let hint = nearest(name, own.chain(sections.iter().copied()).chain(["mount", "roles"]))
+                .map(str::to_owned);
             let moved =
                 SETTINGS.iter().map(|setting| setting.name).find(|full| full.ends_with(&format!(".{name}")));
             let hint = hint.or_else(|| moved.map(str::to_owned));

@@ -8,6 +8,7 @@ mod file;
 pub mod kinds;
 mod mail;
 mod mount;
+mod roles;
 pub mod settings;
 mod tries;
 mod weakening;
@@ -194,10 +195,10 @@ impl Config {
                 }
             }
         }
-        let mut mounts = Vec::new();
+        let mut tables = file::Tables::default();
         let path = find_file(sources);
         if let Some((path, needed)) = &path {
-            file::read(path, *needed, &mut values, &mut mounts, &mut faults);
+            file::read(path, *needed, &mut values, &mut tables, &mut faults);
         }
         environment::read(&sources.environment, &mut values, &mut faults);
         read_flags(sources, &mut values, &mut faults);
@@ -206,7 +207,7 @@ impl Config {
         }
         let file = path.map(|(path, _)| path).filter(|path| path.exists());
         let mut config =
-            assemble(file, mounts, &values, &sources.environment).map_err(|fault| vec![fault])?;
+            assemble(file, tables, &values, &sources.environment).map_err(|fault| vec![fault])?;
         config.master_key = environment::master_key(&sources.environment);
         config.house.recovery.mail = config.mail.is_on();
         config.check()?;
@@ -325,7 +326,7 @@ fn internal(name: &str) -> ConfigFault {
 
 fn assemble(
     file: Option<PathBuf>,
-    mounts: Vec<MountConfig>,
+    tables: file::Tables,
     values: &Values,
     environment: &[(String, String)],
 ) -> Result<Config, ConfigFault> {
@@ -348,9 +349,11 @@ fn assemble(
         public_url: some(read.text("public_url")?),
         trusted_proxies,
         dialects: some(read.text("dialects")?).map(PathBuf::from),
-        mounts,
+        mounts: tables.mounts,
         hashing: hashing(&read, values)?,
         house: House {
+            roles_configured: tables.roles.is_some(),
+            roles: tables.roles.unwrap_or_default(),
             strict: read.text("preset")? == "strict",
             limits: tries::read(&read)?,
             sessions: session_rules(&read)?,

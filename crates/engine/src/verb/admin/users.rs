@@ -101,6 +101,9 @@ impl Turn<'_> {
         permissions: Option<Vec<String>>,
     ) -> Result<Outcome, Error> {
         check_names(Input::Role, role.as_deref())?;
+        if role.as_deref().is_some_and(|role| self.scene.house.check_role(role).is_err()) {
+            return Err(flawed(Flaw::new(Input::Role, Rule::OneOf)));
+        }
         let names = permissions.iter().flatten().map(String::as_str);
         check_names(Input::Permissions, names)?;
         if permissions.as_ref().is_some_and(|names| names.len() > MAX_PERMISSIONS) {
