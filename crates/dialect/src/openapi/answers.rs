@@ -199,7 +199,7 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
         Verb::EndOtherSessions => &["reauth_required"],
         Verb::EndSession => &["reauth_required", "not_yours"],
         Verb::ChangePassword => &["invalid_credentials"],
-        Verb::DeleteAccount => &["invalid_credentials", "not_yours"],
+        Verb::DeleteAccount => &["invalid_credentials", "not_yours", "last_administrator"],
         Verb::RequestVerification | Verb::RequestReset => &["mail_off"],
         Verb::ChangeEmail => &["mail_off", "invalid_credentials"],
         Verb::VerifyEmail | Verb::ConfirmEmail => &["link_invalid", "invalid_credentials"],
