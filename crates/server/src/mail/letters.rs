@@ -94,9 +94,19 @@ impl Letters {
         let service = config.service();
         let samples = |name: &str| {
             let letter = name.split_once('.').and_then(|(letter, _)| Letter::parse(letter));
-            let link = if letter.and_then(LinkKind::of).is_some() { SAMPLE_LINK } else { "" };
-            let about = |name, forgot, seconds| words(&service, "en", &About { name, link, forgot, seconds });
-            vec![about("Ana", "https://sample.example/account/forgot", 1800), about("", "", 86_400)]
+            let kind = letter.and_then(LinkKind::of);
+            let about =
+                |name, link, forgot, seconds| words(&service, "en", &About { name, link, forgot, seconds });
+            let link = if kind.is_some() { SAMPLE_LINK } else { "" };
+            let mut samples = vec![
+                about("Ana", link, "https://sample.example/account/forgot", 1800),
+                about("", link, "", 86_400),
+            ];
+            // The notices of a change come without a link, too.
+            if kind == Some(LinkKind::UndoEmail) {
+                samples.push(about("Ana", "", "", 86_400));
+            }
+            samples
         };
         let built_in = BUILT_IN.concat();
         let folder = config.mail.templates.as_deref();

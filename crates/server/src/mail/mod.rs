@@ -63,7 +63,8 @@ impl Office {
     pub fn write(&self, post: &Post, token: Option<&Secret>) -> Result<Message, String> {
         let link = match (LinkKind::of(post.letter), token) {
             (Some(kind), Some(token)) => Some(self.links.to(kind, token)),
-            (None, _) => None,
+            // An address that was never proved has no way back; its owner is told all the same.
+            (None, _) | (Some(LinkKind::UndoEmail), None) => None,
             (Some(_), None) => return Err("the letter has lost its link".to_owned()),
         };
         let language = language::choose(&post.language, &self.letters.languages(), self.letters.language());

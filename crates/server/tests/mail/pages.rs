@@ -446,3 +446,26 @@ async fn a_change_of_address_is_confirmed_by_the_new_mailbox_and_taken_back_by_t
     assert_eq!(send(&world, "/account/undo-email", &cookie, &format!("form={form}")).await.status, 200);
     assert!(email(&world, "ana@example.com") && !email(&world, "bea@example.com"));
 }
+
+// SEC-46: an address that was never proved has no way back, but its owner is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_told_to_an_address_that_was_never_proved_without_a_link() {
+    let smtp = Smtp::start(Mood::Accept).await;
+    let world = world(&smtp, &[]).await;
+    let request = engine::NewUserRequest {
+        email: Some("ana@example.com".to_owned()),
+        password: Some(domain::secret::Secret::new("correct horse battery")),
+        ..engine::NewUserRequest::default()
+    };
+    world.app.engine().add_user(request).await.unwrap();
+    let body = r#"{"login":"ana@example.com","password":"correct horse battery"}"#;
+    let access = world.post("/v1/sign-in", body).await.json()["access_token"].as_str().unwrap().to_owned();
+    let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {access}\r\n");
+    let body = r#"{"email":"bea@example.com","password":"correct horse battery"}"#;
+    let reply = world.ask("POST", "/v1/me/email", &headers, body).await;
+    assert!(reply.status < 300, "{reply:?}");
+    let letters = smtp.arrived(2).await;
+    let told = letters.iter().find(|letter| letter.to == ["ana@example.com"]).unwrap();
+    let text = told.parts().0;
+    assert!(text.contains("tell us at once") && !text.contains("http"), "{text}");
+}
