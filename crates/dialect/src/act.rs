@@ -18,6 +18,8 @@ pub enum Act {
     Claim(String, String, String),
     /// Signs claims with the mount's own key and keeps the token.
     Sign(String, String),
+    /// Computes what an authenticator app with this seed (base 32) shows, some steps from now, and keeps it.
+    Code(String, String, i64),
     /// An operator edits a user: id and a JSON object of import fields.
     Edit(i64, Value),
     /// An operator deletes a user.
@@ -41,6 +43,12 @@ impl Act {
             "keep" => named().map(|(name, pointer)| Act::Keep(name.to_owned(), pointer.to_owned()))?,
             "cookie" => named().map(|(name, cookie)| Act::Cookie(name.to_owned(), cookie.to_owned()))?,
             "sign" => named().map(|(name, claims)| Act::Sign(name.to_owned(), claims.to_owned()))?,
+            "code" => {
+                let (name, rest) = named()?;
+                let (seed, steps) = rest.split_once(' ').unwrap_or((rest, "0"));
+                let steps = steps.parse().map_err(|_| "write `code NAME = SEED` or `code NAME = SEED +1`")?;
+                Act::Code(name.to_owned(), seed.to_owned(), steps)
+            }
             "claim" => {
                 let (name, from) = named()?;
                 let (token, claim) = from.split_once(' ').ok_or("write `claim NAME = TOKEN CLAIM`")?;
@@ -56,7 +64,7 @@ impl Act {
             "delete" => Act::Delete(rest.parse().map_err(|_| "write `delete ID`")?),
             other => {
                 return Err(format!(
-                    "`{other}` is none of advance, keep, cookie, claim, sign, edit, delete and offer"
+                    "`{other}` is none of advance, code, keep, cookie, claim, sign, edit, delete and offer"
                 ));
             }
         })

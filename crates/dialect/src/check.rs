@@ -49,6 +49,7 @@ pub fn check(dialect: &Dialect, root: &Section<'_>) {
     }
     check_twins(dialect, root);
     check_weakenings(dialect, root);
+    crate::factors::check_ways(dialect, root);
 }
 
 fn fault(root: &Section<'_>, route: &Route, message: String) {
@@ -74,12 +75,17 @@ fn inputs_of(verb: Verb) -> (&'static [Input], &'static [&'static [Input]]) {
             ],
             &[&[Email, Username], &[Password]],
         ),
-        Verb::SignIn => (&[Email, Username, Login, Password], &[ANYONE, &[Password]]),
+        Verb::SignIn => (&[Email, Username, Login, Password, Otp], &[ANYONE, &[Password]]),
         Verb::Refresh => (&[Refresh], &[&[Refresh]]),
         Verb::SignOut => (&[Refresh, Access], &[]),
         Verb::SignOutEverywhere | Verb::ListSessions | Verb::EndOtherSessions | Verb::WhoAmI => (&[], &[]),
         Verb::EndSession => (&[SessionId], &[&[SessionId]]),
-        Verb::Reauthenticate => (&[Password], &[&[Password]]),
+        Verb::Reauthenticate => (&[Password, Otp], &[&[Password]]),
+        Verb::AnswerFactor => (&[HalfWay, Otp], &[&[HalfWay], &[Otp]]),
+        Verb::EnrolFactor => (&[HalfWay, Password, Otp], &[&[HalfWay, Password]]),
+        Verb::ConfirmFactor => (&[HalfWay, Otp], &[&[Otp]]),
+        Verb::ShowFactor => (&[], &[]),
+        Verb::MakeRecoveryCodes | Verb::RemoveFactor => (&[Password, Otp], &[&[Password], &[Otp]]),
         Verb::VerifyToken => (&[Token], &[]),
         Verb::UpdateProfile => {
             (&[UserId, Email, Username, FirstName, LastName, PhoneNumber, Avatar, Attribute], &[])
@@ -213,12 +219,8 @@ fn check_answers(dialect: &Dialect, route: &Route, root: &Section<'_>) {
             fault(root, route, format!("`give` of `{}` can not say {}: {why}", route.name, slot_text(slot)));
         }
     }
-    for (case, said) in &route.cases {
-        let verb = if case == "pending" { Verb::SignUp } else { Verb::CheckEmail };
-        if route.verb != verb {
-            fault(root, route, format!("the case `{case}` goes with {} only", verb.name()));
-        }
-        if case == "pending" && said.slots().into_iter().any(is_personal) {
+    for (_, said) in route.cases.iter().filter(|(case, _)| *case == "pending") {
+        if said.slots().into_iter().any(is_personal) {
             fault(
                 root,
                 route,
@@ -259,7 +261,29 @@ fn is_personal(slot: &Slot) -> bool {
 
 fn is_token(slot: &Slot) -> bool {
     use Slot::*;
-    matches!(slot, Access | AccessExpiresIn | AccessExpiresAt | AccessIssuedAt | Csrf) || is_refresh(slot)
+    matches!(slot, Access | AccessExpiresIn | AccessExpiresAt | AccessIssuedAt | Csrf)
+        || is_refresh(slot)
+        || is_factor(slot)
+}
+
+/// What is shown once, and the state of a factor.
+fn is_factor(slot: &Slot) -> bool {
+    factor_verbs(slot).is_some()
+}
+
+/// The verbs that can say a slot about second factors.
+fn factor_verbs(slot: &Slot) -> Option<&'static [Verb]> {
+    match slot {
+        Slot::HalfWay | Slot::HalfWayExpiresIn => Some(&[Verb::SignIn, Verb::SignUp]),
+        Slot::FactorSecret | Slot::FactorUri | Slot::FactorQr => Some(&[Verb::EnrolFactor]),
+        Slot::RecoveryCodes => Some(&[Verb::ConfirmFactor, Verb::MakeRecoveryCodes]),
+        Slot::FactorOn
+        | Slot::FactorSince
+        | Slot::FactorPending
+        | Slot::FactorLocked
+        | Slot::FactorRecoveryLeft => Some(&[Verb::ShowFactor]),
+        _ => None,
+    }
 }
 
 fn is_refresh(slot: &Slot) -> bool {
@@ -297,6 +321,10 @@ fn shows_user(verb: Verb) -> bool {
             | Verb::EndOtherSessions
             | Verb::DeleteAccount
             | Verb::CheckEmail
+            | Verb::EnrolFactor
+            | Verb::ShowFactor
+            | Verb::MakeRecoveryCodes
+            | Verb::RemoveFactor
             | Verb::RequestVerification
             | Verb::VerifyEmail
             | Verb::RequestReset
@@ -319,9 +347,15 @@ fn shows_user(verb: Verb) -> bool {
 
 fn not_in_answer(dialect: &Dialect, verb: Verb, slot: &Slot) -> Option<&'static str> {
     let shows_user = shows_user(verb);
-    let gives_tokens = matches!(verb, Verb::SignUp | Verb::SignIn | Verb::Refresh);
+    let gives_tokens = matches!(
+        verb,
+        Verb::SignUp | Verb::SignIn | Verb::Refresh | Verb::AnswerFactor | Verb::ConfirmFactor
+    );
     if is_refresh(slot) && dialect.contract.refresh.is_none() {
         return Some("the dialect has no [tokens.refresh]");
+    }
+    if let Some(verbs) = factor_verbs(slot) {
+        return (!verbs.contains(&verb)).then_some("the verb does not know it");
     }
     if is_token(slot) && !gives_tokens {
         return Some("the verb gives no tokens");

@@ -3,6 +3,7 @@
 use crate::body::Media;
 use crate::claims::{compile_access, compile_refresh};
 use crate::cookie::{CookieMode, CookiePlan, Pages};
+use crate::factors::{Ways, compile_ways};
 use crate::file::{Faults, FileFault, MAX_FILE_BYTES, Section, Word, unknown_word};
 use crate::place::Place;
 use crate::route::{self, Route, UnknownFields};
@@ -11,7 +12,7 @@ use crate::slot::parse_form;
 use crate::template::{Scope, Shapes, compile, parse_json};
 use crate::wording::Wording;
 use domain::command::Verb;
-use domain::contract::{Contract, Newcomer, PasswordPolicy, Purpose, Weakening};
+use domain::contract::{Contract, FactorWays, Newcomer, PasswordPolicy, Purpose, Weakening};
 use domain::shape::Form;
 use http::HeaderValue;
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Dialect {
     pub credential: Credential,
     /// The engine's side.
     pub contract: Contract,
+    /// In which ways a sign-in can ask for a second factor.
+    pub ways: Ways,
     /// How flaws are worded and shaped.
     pub wording: Wording,
     /// The noes of all routes.
@@ -170,6 +173,7 @@ fn compile_file(root: &Section<'_>) -> Option<Dialect> {
         http,
         credential,
         contract: contract?,
+        ways: compile_ways(root.section("factors")),
         wording,
         refuse,
         routes,
@@ -178,7 +182,8 @@ fn compile_file(root: &Section<'_>) -> Option<Dialect> {
         plan: None,
     };
     crate::check::check(&dialect, root);
-    Some(dialect)
+    let on = dialect.ways.on;
+    Some(dialect.with_factors(on))
 }
 
 fn name(word: &Word<'_>, root: &Section<'_>) -> String {
@@ -356,6 +361,7 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
             .iter()
             .any(|route| route.verb == Verb::SignUp && route.cases.contains_key("pending")),
         has_change_email: routes.iter().any(|route| route.verb == Verb::ChangeEmail),
+        factors: FactorWays::default(),
         accept_until: None,
         weakenings,
     };

@@ -319,7 +319,8 @@ impl Inputs {
                 Command::SetAvatar { target: self.target(), avatar: self.avatar(), flaws: self.flaws }
             }
             Verb::Reauthenticate => {
-                Command::Reauthenticate { password: self.secret(Input::Password).unwrap_or_default() }
+                let password = self.secret(Input::Password).unwrap_or_default();
+                Command::Reauthenticate { password, otp: self.secret(Input::Otp) }
             }
             Verb::ListSessions => Command::ListSessions,
             Verb::EndSession => Command::EndSession { id: self.owned(Input::SessionId).unwrap_or_default() },
@@ -346,6 +347,24 @@ impl Inputs {
             Verb::VerifyEmail | Verb::ResetPassword | Verb::ConfirmEmail | Verb::UndoEmail => {
                 self.by_link(route.verb)
             }
+            Verb::ShowFactor => Command::ShowFactor,
+            Verb::AnswerFactor => Command::AnswerFactor { half_way: self.half_way()?, otp: self.otp()? },
+            Verb::EnrolFactor => Command::EnrolFactor {
+                half_way: self.secret(Input::HalfWay),
+                password: self.secret(Input::Password),
+                otp: self.secret(Input::Otp),
+            },
+            Verb::ConfirmFactor => {
+                Command::ConfirmFactor { half_way: self.secret(Input::HalfWay), otp: self.otp()? }
+            }
+            Verb::MakeRecoveryCodes => {
+                let password = self.secret(Input::Password).unwrap_or_default();
+                Command::MakeRecoveryCodes { password, otp: self.otp()? }
+            }
+            Verb::RemoveFactor => {
+                let password = self.secret(Input::Password).unwrap_or_default();
+                Command::RemoveFactor { password, otp: self.otp()? }
+            }
         })
     }
 
@@ -371,10 +390,19 @@ impl Inputs {
         either.or_else(email).or_else(username)
     }
 
+    fn half_way(&self) -> Result<Secret, Refusal> {
+        self.secret(Input::HalfWay).ok_or(Refusal::TokenInvalid)
+    }
+
+    fn otp(&self) -> Result<Secret, Refusal> {
+        self.secret(Input::Otp).ok_or(Refusal::FactorRequired)
+    }
+
     fn sign_in(&self, route: &Route) -> Result<Command, Refusal> {
         let (input, login) = self.login().ok_or(Refusal::InvalidCredentials)?;
         let password = self.secret(Input::Password).ok_or(Refusal::InvalidCredentials)?;
-        Ok(Command::SignIn { login, password, exact: route.take(input).is_some_and(|take| take.exact) })
+        let exact = route.take(input).is_some_and(|take| take.exact);
+        Ok(Command::SignIn { login, password, exact, otp: self.secret(Input::Otp) })
     }
 
     fn sign_up(self) -> SignUp {

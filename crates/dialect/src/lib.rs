@@ -7,6 +7,7 @@ mod check;
 mod claims;
 mod compiled;
 mod cookie;
+mod factors;
 pub mod file;
 mod gather;
 mod hear;

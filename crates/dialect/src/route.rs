@@ -162,9 +162,11 @@ pub struct Route {
     pub needs_access: bool,
     /// Headers of every answer of this route.
     pub headers: Vec<SaidHeader>,
+    /// Where a sign-in takes the second factor, while it does not.
+    pub otp: Option<Box<Take>>,
     /// The yes.
     pub give: Said,
-    /// The yes by case (`exists`, `free`, `pending`).
+    /// The yes by case.
     pub cases: BTreeMap<String, Said>,
     /// The noes of this route.
     pub refuse: BTreeMap<String, Said>,
@@ -232,6 +234,7 @@ pub fn compile(section: Section<'_>, scope: Scope<'_>) -> Option<Route> {
         refuse_nothing,
         needs_access: needs_access || verb.permit().needs_access(),
         headers,
+        otp: None,
         give,
         cases,
         refuse,
@@ -326,8 +329,8 @@ pub fn unknown_fields(section: &Section<'_>) -> Option<UnknownFields> {
     }
 }
 
-/// Answers that depend on what was found.
-const CASES: [&str; 3] = ["exists", "free", "pending"];
+/// What a yes can be told apart by.
+const CASES: [&str; 5] = ["exists", "free", "pending", "factor", "enrolment"];
 
 fn give(section: &Section<'_>, scope: Scope<'_>) -> (Said, BTreeMap<String, Said>) {
     let mut cases = BTreeMap::new();

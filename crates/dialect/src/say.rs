@@ -56,6 +56,15 @@ impl Dialect {
             Outcome::SignedOutEverywhere { ended } | Outcome::OtherSessionsEnded { ended } => {
                 facts.ended = Some(*ended)
             }
+            Outcome::FactorNeeded { half_way, enrol } => {
+                facts.half_way = Some(half_way);
+                case = Some(if *enrol { "enrolment" } else { "factor" });
+            }
+            Outcome::FactorEnrolling(enrolment) => facts.enrolment = Some(enrolment),
+            Outcome::FactorShown(state) => facts.factor = Some(*state),
+            Outcome::FactorConfirmed { recovery_codes, .. } | Outcome::RecoveryCodes(recovery_codes) => {
+                facts.recovery_codes = Some(recovery_codes);
+            }
             Outcome::TokenVerified { claims, .. } => facts.verified = Some(claims),
             Outcome::EmailChecked { email, exists } => {
                 facts.email = Some((email, *exists));
@@ -72,6 +81,7 @@ impl Dialect {
             | Outcome::Reauthenticated
             | Outcome::SessionEnded
             | Outcome::UserShown { .. }
+            | Outcome::FactorRemoved
             | Outcome::Profile { .. }
             | Outcome::ProfileUpdated { .. }
             | Outcome::AvatarSet { .. }
@@ -310,7 +320,7 @@ pub const fn default_status(code: &str) -> u16 {
         b"taken" => 409,
         b"account_inactive" | b"account_suspended" | b"email_unverified" | b"not_yours" => 403,
         b"reauth_required" | b"cross_site" => 403,
-        b"not_permitted" | b"factor_required" | b"bootstrap_closed" => 403,
+        b"not_permitted" | b"factor_locked" | b"bootstrap_closed" => 403,
         b"last_administrator" => 409,
         b"throttled" => 429,
         b"overloaded" | b"mail_off" => 503,

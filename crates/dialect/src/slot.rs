@@ -20,6 +20,7 @@ const SLOTS: &[(&str, Slot)] = &[
     ("user.status", Slot::UserStatus),
     ("user.active", Slot::UserActive),
     ("user.email_verified", Slot::UserEmailVerified),
+    ("user.second_factor", Slot::UserSecondFactor),
     ("user.created_at", Slot::UserCreatedAt),
     ("user.last_login_at", Slot::UserLastLoginAt),
     ("user.attributes", Slot::UserAttributes),
@@ -30,6 +31,17 @@ const SLOTS: &[(&str, Slot)] = &[
     ("refresh", Slot::Refresh),
     ("refresh.expires_in", Slot::RefreshExpiresIn),
     ("refresh.expires_at", Slot::RefreshExpiresAt),
+    ("half_way", Slot::HalfWay),
+    ("half_way.expires_in", Slot::HalfWayExpiresIn),
+    ("factor.secret", Slot::FactorSecret),
+    ("factor.uri", Slot::FactorUri),
+    ("factor.qr", Slot::FactorQr),
+    ("factor.enabled", Slot::FactorOn),
+    ("factor.since", Slot::FactorSince),
+    ("factor.pending", Slot::FactorPending),
+    ("factor.locked", Slot::FactorLocked),
+    ("factor.recovery_codes_left", Slot::FactorRecoveryLeft),
+    ("recovery_codes", Slot::RecoveryCodes),
     ("csrf", Slot::Csrf),
     ("issued", Slot::Issued),
     ("expires", Slot::Expires),
@@ -237,6 +249,7 @@ fn is_moment(slot: &Slot) -> bool {
             | Slot::KeyExpiresAt
             | Slot::KeyLastUsedAt
             | Slot::KeyRevokedAt
+            | Slot::FactorSince
             | Slot::Now
     )
 }

@@ -6,6 +6,7 @@
 
 pub use crate::act::Act;
 use crate::cookie::CookieMode;
+use domain::contract::FactorWays;
 use domain::house::House;
 use http::{HeaderMap, Response, header};
 use serde_json::Value;
@@ -29,7 +30,11 @@ pub struct Transcript {
     pub limits: bool,
     /// The rules of the house, where they are not the usual ones.
     pub house: House,
-    /// Users that must exist, as import records; `password` may be given in clear.
+    /// In which ways a sign-in asks for a second factor on this mount; absent = as the dialect says.
+    pub factors: Option<FactorWays>,
+    /// Roles whose users need a second factor.
+    pub factor_roles: Vec<String>,
+    /// Users that must exist, as import records; `password` and `totp_seed` (base 32) may be given in clear.
     pub users: Vec<Value>,
     /// In order.
     pub steps: Vec<Step>,
@@ -132,12 +137,18 @@ impl Transcript {
             self.house.recovery.mail = is_on(word)?;
         } else if let Some(word) = line.strip_prefix("require_verified: ") {
             self.house.recovery.require_verified = is_on(word)?;
+        } else if let Some(ways) = line.strip_prefix("factors: ") {
+            let ways = FactorWays::of(ways.split_whitespace().filter(|word| *word != "none"));
+            self.factors =
+                Some(ways.map_err(|_| "write `factors: half_way field suffix`, some of them or `none`")?);
+        } else if let Some(roles) = line.strip_prefix("factor_roles: ") {
+            self.factor_roles = roles.split_whitespace().map(str::to_owned).collect();
         } else if let Some(user) = line.strip_prefix("user: ") {
             self.users
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
             return Err(format!(
-                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, require_verified:, user:, === and >>>"
+                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, require_verified:, factors:, factor_roles:, user:, === and >>>"
             ));
         }
         Ok(())

@@ -6,7 +6,7 @@
 //! === dialect            a fragment of dialect.toml; `words/preamble.rs` adds what every dialect needs
 //! === contract           expected: the engine's side of that dialect
 //! === ask                a request: method and path, headers, an empty line, a body (forms as in docs/transcripts.md)
-//! === answer WORDS       what the engine says: full, bare, free, fault STATUS, or refused CODE words; `full` when absent
+//! === answer WORDS       what the engine says: full, bare, free, factor, enrolment, fault STATUS, or refused CODE words; `full` when absent
 //! === heard              expected: what the request was understood as
 //! === said               expected: the answer, byte for byte
 //! ```
@@ -144,6 +144,7 @@ fn said(
         Answer::Refused(refusal) => dialect.say(Some(route), asked, Err(refusal)),
         Answer::Fault(status) => dialect.say_fault(Some(route), asked, *status, "4c7f"),
         Answer::Pending => dialect.say(Some(route), asked, Ok(&domain::outcome::Outcome::SignUpPending)),
+        Answer::Factor { enrol } => dialect.say(Some(route), asked, Ok(&canned::factor_needed(*enrol))),
         Answer::Yes { .. } | Answer::Free => {
             let outcome = canned::outcome(command, &dialect.contract, bare, *answer != Answer::Free);
             dialect.say(Some(route), asked, outcome.as_ref())

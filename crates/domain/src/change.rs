@@ -2,6 +2,8 @@
 
 use crate::admin::AdminChange;
 use crate::event::Event;
+use crate::factor::Factors;
+use crate::factor::half_way::HalfWay;
 use crate::id::{SessionId, UserId};
 use crate::letter::{LetterId, LinkId, NewLetter};
 use crate::link::{NewLink, Offer};
@@ -239,10 +241,56 @@ pub enum Change {
         /// When.
         at: Moment,
     },
+    /// About second factors.
+    Factor(FactorChange),
     /// Writes an event.
     Note(Box<Event>),
     /// A write of an administrator's.
     Admin(AdminChange),
+}
+
+/// One write about second factors.
+#[derive(Clone, Debug)]
+pub enum FactorChange {
+    /// Replaces everything about a user's second factors. Conflict: another version is there than `from` (stale).
+    Put {
+        /// Whose.
+        user: UserId,
+        /// The version that was read; absent = there was nothing.
+        from: Option<i64>,
+        /// To be stored.
+        to: Box<Factors>,
+    },
+    /// Deletes everything about a user's second factors. Conflict: another version is there (stale).
+    Drop {
+        /// Whose.
+        user: UserId,
+        /// The version that was read.
+        from: i64,
+    },
+    /// Says of a user whether a second factor is in force, and bumps the epoch. Conflict: other epoch (stale).
+    Switch {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        epoch: i64,
+        /// Whether one is in force.
+        on: bool,
+    },
+    /// Keeps a half-way token. Those of the user that are over go, and the oldest above a number.
+    AddHalfWay {
+        /// The token at rest.
+        half_way: Box<HalfWay>,
+        /// When.
+        at: Moment,
+    },
+    /// Uses a half-way token up. Conflict: it is not there or over (stale).
+    UseHalfWay {
+        /// Which.
+        digest: Digest,
+        /// When.
+        at: Moment,
+    },
 }
 
 /// Why a list of changes was not applied. Nothing of it was written.

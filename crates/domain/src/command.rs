@@ -57,11 +57,23 @@ pub enum Verb {
     UndoEmail,
     /// One of the verbs for administrators.
     Admin(AdminVerb),
+    /// Answer with the second factor, after the password.
+    AnswerFactor,
+    /// Begin to enrol a second factor.
+    EnrolFactor,
+    /// Show the first code of a second factor, and so put it in force.
+    ConfirmFactor,
+    /// Say whether a second factor is in force.
+    ShowFactor,
+    /// Make new recovery codes; the old ones are void.
+    MakeRecoveryCodes,
+    /// Switch the second factor off.
+    RemoveFactor,
 }
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 37] = [
+    pub const ALL: [Verb; 43] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -99,6 +111,12 @@ impl Verb {
         Verb::Admin(AdminVerb::ListKeys),
         Verb::Admin(AdminVerb::CreateKey),
         Verb::Admin(AdminVerb::RevokeKey),
+        Verb::AnswerFactor,
+        Verb::EnrolFactor,
+        Verb::ConfirmFactor,
+        Verb::ShowFactor,
+        Verb::MakeRecoveryCodes,
+        Verb::RemoveFactor,
     ];
 
     /// The word used everywhere: files, events, metrics, transcripts.
@@ -128,6 +146,12 @@ impl Verb {
             Verb::ConfirmEmail => "confirm_email",
             Verb::UndoEmail => "undo_email",
             Verb::Admin(verb) => verb.name(),
+            Verb::AnswerFactor => "answer_factor",
+            Verb::EnrolFactor => "enrol_factor",
+            Verb::ConfirmFactor => "confirm_factor",
+            Verb::ShowFactor => "show_factor",
+            Verb::MakeRecoveryCodes => "make_recovery_codes",
+            Verb::RemoveFactor => "remove_factor",
         }
     }
 
@@ -139,6 +163,7 @@ impl Verb {
                 | Verb::VerifyToken
                 | Verb::CheckEmail
                 | Verb::ListSessions
+                | Verb::ShowFactor
                 | Verb::Admin(
                     AdminVerb::ListUsers
                         | AdminVerb::ShowUser
@@ -255,6 +280,8 @@ pub enum Command {
         password: Secret,
         /// Whether the spelling must equal the stored one.
         exact: bool,
+        /// A code of the second factor or a recovery code sent along.
+        otp: Option<Secret>,
     },
     /// Exchange a refresh token.
     Refresh {
@@ -294,6 +321,8 @@ pub enum Command {
     Reauthenticate {
         /// The password in force.
         password: Secret,
+        /// A code of the second factor or a recovery code, where one is in force.
+        otp: Option<Secret>,
     },
     /// Show the live sessions of the user.
     ListSessions,
@@ -369,6 +398,45 @@ pub enum Command {
     },
     /// What an administrator asks for.
     Admin(AdminCommand),
+    /// Answer with the second factor, after the password.
+    AnswerFactor {
+        /// What the sign-in gave.
+        half_way: Secret,
+        /// A code or a recovery code.
+        otp: Secret,
+    },
+    /// Begin to enrol a second factor.
+    EnrolFactor {
+        /// What the sign-in gave, where the role needs a factor and there is none; otherwise the access token counts.
+        half_way: Option<Secret>,
+        /// The password again, beside an access token.
+        password: Option<Secret>,
+        /// The factor in force, where it is to be replaced.
+        otp: Option<Secret>,
+    },
+    /// Show the first code of a second factor.
+    ConfirmFactor {
+        /// As for the enrolment.
+        half_way: Option<Secret>,
+        /// The first code.
+        otp: Secret,
+    },
+    /// Say whether a second factor is in force.
+    ShowFactor,
+    /// Make new recovery codes.
+    MakeRecoveryCodes {
+        /// The password again.
+        password: Secret,
+        /// A code or a recovery code.
+        otp: Secret,
+    },
+    /// Switch the second factor off.
+    RemoveFactor {
+        /// The password again.
+        password: Secret,
+        /// A code or a recovery code.
+        otp: Secret,
+    },
 }
 
 impl Command {
@@ -399,6 +467,12 @@ impl Command {
             Command::ConfirmEmail { .. } => Verb::ConfirmEmail,
             Command::UndoEmail { .. } => Verb::UndoEmail,
             Command::Admin(command) => Verb::Admin(command.verb()),
+            Command::AnswerFactor { .. } => Verb::AnswerFactor,
+            Command::EnrolFactor { .. } => Verb::EnrolFactor,
+            Command::ConfirmFactor { .. } => Verb::ConfirmFactor,
+            Command::ShowFactor => Verb::ShowFactor,
+            Command::MakeRecoveryCodes { .. } => Verb::MakeRecoveryCodes,
+            Command::RemoveFactor { .. } => Verb::RemoveFactor,
         }
     }
 }

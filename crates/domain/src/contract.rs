@@ -39,6 +39,8 @@ pub struct Contract {
     pub sign_up_can_wait: bool,
     /// Whether the contract has a verb of its own for another address; its profile then refuses one (SEC-45).
     pub has_change_email: bool,
+    /// How a sign-in may ask for a second factor here. With none, a user who has one does not get in.
+    pub factors: FactorWays,
     /// Until when tokens that the application itself signed are accepted; absent = until they end.
     pub accept_until: Option<Moment>,
     /// Weaker behaviour that the contract demands, by name.
@@ -198,6 +200,48 @@ pub enum UserClaim {
     Email,
     /// By user name.
     Username,
+}
+
+/// The ways in which a sign-in can ask for a second factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FactorWays {
+    /// An answer with a half-way token, and a route that takes it together with the code.
+    pub half_way: bool,
+    /// A field of the sign-in.
+    pub field: bool,
+    /// The password's own field: `password,123456`.
+    pub suffix: bool,
+}
+
+impl FactorWays {
+    /// Every way by its word, in the order of the documentation.
+    pub const NAMES: [&'static str; 3] = ["half_way", "field", "suffix"];
+
+    /// The ways with these words. Refused: the first word that is none.
+    pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<FactorWays, &'a str> {
+        let mut ways = FactorWays::default();
+        for word in words {
+            match word {
+                "half_way" => ways.half_way = true,
+                "field" => ways.field = true,
+                "suffix" => ways.suffix = true,
+                other => return Err(other),
+            }
+        }
+        Ok(ways)
+    }
+
+    /// The words of these ways.
+    pub fn names(self) -> Vec<&'static str> {
+        let on = [self.half_way, self.field, self.suffix];
+        FactorWays::NAMES.into_iter().zip(on).filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+
+    /// The words of these ways that are not among others.
+    pub fn beyond(self, others: FactorWays) -> Vec<&'static str> {
+        let known = others.names();
+        self.names().into_iter().filter(|name| !known.contains(name)).collect()
+    }
 }
 
 /// Rules for new passwords. Passwords that exist keep working whatever they are.

@@ -78,6 +78,22 @@ kinds! {
     SignInAlarm = "sign_in_alarm",
     /// An operator lifted the limits of a user's password.
     LimitsCleared = "limits_cleared",
+    /// The password was right, and the second factor was asked for.
+    FactorAsked = "factor_asked",
+    /// A second factor began to be enrolled.
+    FactorEnrolling = "factor_enrolling",
+    /// A second factor is in force.
+    FactorAdded = "factor_added",
+    /// A second factor was switched off.
+    FactorRemoved = "factor_removed",
+    /// An answer with a second factor was refused.
+    FactorRefused = "factor_refused",
+    /// After a hundred wrong answers in a row codes are not looked at any more.
+    FactorLocked = "factor_locked",
+    /// A recovery code was used; it is void now.
+    RecoveryCodeUsed = "recovery_code_used",
+    /// New recovery codes were made; the old ones are void.
+    RecoveryCodesMade = "recovery_codes_made",
     /// Users were imported.
     Imported = "imported",
     /// A sign-up named an address that has an account; its owner was told.

@@ -27,6 +27,15 @@ pub struct House {
     pub retention: Retention,
     /// Administrators.
     pub admin: AdminRules,
+    /// Second factors.
+    pub factors: FactorRules,
+}
+
+/// What holds for second factors.
+#[derive(Clone, Debug, Default)]
+pub struct FactorRules {
+    /// What authenticator apps call this server; empty = its public address without the scheme.
+    pub name: String,
 }
 
 impl House {

@@ -31,6 +31,10 @@ pub enum Input {
     Access,
     /// A token of either kind, to be verified.
     Token,
+    /// A code of the second factor, or a recovery code.
+    Otp,
+    /// What a sign-in gave to be sent along with the second factor.
+    HalfWay,
     /// The user that is meant; only one's own is allowed.
     UserId,
     /// The session that is meant, by its public id.
@@ -63,7 +67,7 @@ pub enum Input {
 
 impl Input {
     /// Every input, in the order of the documentation.
-    pub const ALL: [Input; 28] = [
+    pub const ALL: [Input; 30] = [
         Input::Email,
         Input::Username,
         Input::Login,
@@ -78,6 +82,8 @@ impl Input {
         Input::Refresh,
         Input::Access,
         Input::Token,
+        Input::Otp,
+        Input::HalfWay,
         Input::UserId,
         Input::SessionId,
         Input::Search,
@@ -111,6 +117,8 @@ impl Input {
             Input::Refresh => "refresh",
             Input::Access => "access",
             Input::Token => "token",
+            Input::Otp => "otp",
+            Input::HalfWay => "half_way",
             Input::UserId => "user_id",
             Input::SessionId => "session_id",
             Input::Search => "search",
@@ -144,6 +152,8 @@ impl Input {
                 | Input::Refresh
                 | Input::Access
                 | Input::Token
+                | Input::Otp
+                | Input::HalfWay
         )
     }
 }

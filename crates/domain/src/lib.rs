@@ -8,6 +8,7 @@ pub mod change;
 pub mod command;
 pub mod contract;
 pub mod event;
+pub mod factor;
 pub mod house;
 pub mod id;
 pub mod identifier;

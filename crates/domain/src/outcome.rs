@@ -1,6 +1,7 @@
 //! What can be answered?
 
 use crate::admin::{AdminKey, Listed};
+use crate::factor::FactorState;
 use crate::secret::Secret;
 use crate::session::ShownSession;
 use crate::time::Moment;
@@ -145,6 +146,41 @@ pub enum Outcome {
         /// Its text.
         secret: Secret,
     },
+    /// The password was right; the second factor is still to come, or to be enrolled. No session was opened.
+    FactorNeeded {
+        /// What opens the next step, and nothing else.
+        half_way: Minted,
+        /// Whether the user has none yet and has to enrol one.
+        enrol: bool,
+    },
+    /// A second factor waits for its first code. Shown once.
+    FactorEnrolling(Box<Enrolment>),
+    /// A second factor is in force. A new session was opened, every other one has ended.
+    FactorConfirmed {
+        /// Whose.
+        user: User,
+        /// Of the new session.
+        tokens: Tokens,
+        /// Shown once.
+        recovery_codes: Vec<Secret>,
+    },
+    /// What may be shown of the second factor.
+    FactorShown(FactorState),
+    /// New recovery codes; the old ones are void. Shown once.
+    RecoveryCodes(Vec<Secret>),
+    /// No second factor is in force any more.
+    FactorRemoved,
+}
+
+/// What an authenticator app needs to know. Shown once.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// The seed in base 32.
+    pub secret: Secret,
+    /// `otpauth://totp/…` with the seed.
+    pub uri: Secret,
+    /// The same as a QR code, an SVG picture.
+    pub qr: Secret,
 }
 
 impl Outcome {
@@ -159,6 +195,7 @@ impl Outcome {
             | Outcome::AvatarSet { user }
             | Outcome::PasswordChanged { user }
             | Outcome::UserShown { user }
+            | Outcome::FactorConfirmed { user, .. }
             | Outcome::TokenVerified { user, .. } => Some(user),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
@@ -176,7 +213,12 @@ impl Outcome {
             Outcome::Listed(_)
             | Outcome::Done { .. }
             | Outcome::KeyMade { .. }
-            | Outcome::EmailChecked { .. } => None,
+            | Outcome::EmailChecked { .. }
+            | Outcome::FactorNeeded { .. }
+            | Outcome::FactorEnrolling(_)
+            | Outcome::FactorShown(_)
+            | Outcome::RecoveryCodes(_)
+            | Outcome::FactorRemoved => None,
         }
     }
 
@@ -191,6 +233,7 @@ impl Outcome {
             | Outcome::AvatarSet { user }
             | Outcome::PasswordChanged { user }
             | Outcome::UserShown { user }
+            | Outcome::FactorConfirmed { user, .. }
             | Outcome::TokenVerified { user, .. } => Some(user),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
@@ -208,7 +251,12 @@ impl Outcome {
             Outcome::Listed(_)
             | Outcome::Done { .. }
             | Outcome::KeyMade { .. }
-            | Outcome::EmailChecked { .. } => None,
+            | Outcome::EmailChecked { .. }
+            | Outcome::FactorNeeded { .. }
+            | Outcome::FactorEnrolling(_)
+            | Outcome::FactorShown(_)
+            | Outcome::RecoveryCodes(_)
+            | Outcome::FactorRemoved => None,
         }
     }
 
@@ -216,7 +264,9 @@ impl Outcome {
     pub const fn tokens(&self) -> Option<&Tokens> {
         match self {
             Outcome::SignedUp { tokens, .. } => tokens.as_ref(),
-            Outcome::SignedIn { tokens, .. } | Outcome::Refreshed { tokens, .. } => Some(tokens),
+            Outcome::SignedIn { tokens, .. }
+            | Outcome::Refreshed { tokens, .. }
+            | Outcome::FactorConfirmed { tokens, .. } => Some(tokens),
             Outcome::SignedOut
             | Outcome::SignedOutEverywhere { .. }
             | Outcome::Reauthenticated
@@ -239,7 +289,12 @@ impl Outcome {
             | Outcome::UserShown { .. }
             | Outcome::Done { .. }
             | Outcome::KeyMade { .. }
-            | Outcome::TokenVerified { .. } => None,
+            | Outcome::TokenVerified { .. }
+            | Outcome::FactorNeeded { .. }
+            | Outcome::FactorEnrolling(_)
+            | Outcome::FactorShown(_)
+            | Outcome::RecoveryCodes(_)
+            | Outcome::FactorRemoved => None,
         }
     }
 }

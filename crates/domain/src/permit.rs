@@ -64,7 +64,10 @@ impl Verb {
             | Verb::VerifyEmail
             | Verb::ResetPassword
             | Verb::ConfirmEmail
-            | Verb::UndoEmail => Permit::Token,
+            | Verb::UndoEmail
+            | Verb::AnswerFactor
+            | Verb::EnrolFactor
+            | Verb::ConfirmFactor => Permit::Token,
             Verb::SignOutEverywhere
             | Verb::WhoAmI
             | Verb::Reauthenticate
@@ -73,7 +76,10 @@ impl Verb {
             | Verb::SetAvatar
             | Verb::ChangePassword
             | Verb::DeleteAccount
-            | Verb::ChangeEmail => Permit::User,
+            | Verb::ChangeEmail
+            | Verb::ShowFactor
+            | Verb::MakeRecoveryCodes
+            | Verb::RemoveFactor => Permit::User,
             Verb::EndSession | Verb::EndOtherSessions => Permit::Fresh,
             Verb::Admin(verb) => verb.permit(),
         }

@@ -42,6 +42,14 @@ pub enum Refusal {
     /// Right password, but nobody gets a token before the address is verified (SEC-37).
     EmailUnverified,
 
+    // ---- the second factor
+    /// Right password; the second factor is still to come, or the role or contract needs one and there is none.
+    FactorRequired,
+    /// Right password, wrong second factor, or one that was used.
+    FactorWrong,
+    /// Right password; after a hundred wrong codes in a row none is looked at any more.
+    FactorLocked,
+
     // ---- tokens
     /// No token where one is needed.
     CredentialsMissing,
@@ -82,8 +90,6 @@ pub enum Refusal {
 
     /// The administrator or key lacks the scope, or the other account is not for them to touch.
     NotPermitted,
-    /// The administrator has to have a second factor before anything opens.
-    FactorRequired,
     /// There would be no administrator left.
     LastAdministrator,
     /// The bootstrap token is not good, is over, or there is an administrator already.
@@ -97,7 +103,7 @@ pub enum Refusal {
 }
 
 /// The codes of all refusals, in the order of the documentation.
-pub const REFUSAL_CODES: [&str; 38] = [
+pub const REFUSAL_CODES: [&str; 40] = [
     "not_found",
     "method_not_allowed",
     "not_acceptable",
@@ -114,6 +120,9 @@ pub const REFUSAL_CODES: [&str; 38] = [
     "account_inactive",
     "account_suspended",
     "email_unverified",
+    "factor_required",
+    "factor_wrong",
+    "factor_locked",
     "credentials_missing",
     "credentials_malformed",
     "token_invalid",
@@ -131,7 +140,6 @@ pub const REFUSAL_CODES: [&str; 38] = [
     "reauth_required",
     "cross_site",
     "not_permitted",
-    "factor_required",
     "last_administrator",
     "bootstrap_closed",
     "throttled",
@@ -158,6 +166,9 @@ impl Refusal {
             Refusal::AccountInactive => "account_inactive",
             Refusal::AccountSuspended => "account_suspended",
             Refusal::EmailUnverified => "email_unverified",
+            Refusal::FactorRequired => "factor_required",
+            Refusal::FactorWrong => "factor_wrong",
+            Refusal::FactorLocked => "factor_locked",
             Refusal::CredentialsMissing => "credentials_missing",
             Refusal::CredentialsMalformed => "credentials_malformed",
             Refusal::TokenInvalid => "token_invalid",
@@ -175,7 +186,6 @@ impl Refusal {
             Refusal::ReauthRequired => "reauth_required",
             Refusal::CrossSite => "cross_site",
             Refusal::NotPermitted => "not_permitted",
-            Refusal::FactorRequired => "factor_required",
             Refusal::LastAdministrator => "last_administrator",
             Refusal::BootstrapClosed => "bootstrap_closed",
             Refusal::Throttled(_) => "throttled",
@@ -192,6 +202,8 @@ impl Refusal {
             "unknown_user" => "invalid_credentials",
             "account_suspended" | "email_unverified" => "account_inactive",
             "account_inactive" => "invalid_credentials",
+            "factor_locked" => "factor_wrong",
+            "factor_required" | "factor_wrong" => "invalid_credentials",
             "credentials_malformed" => "credentials_missing",
             "credentials_missing"
             | "token_expired"

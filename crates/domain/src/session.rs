@@ -24,11 +24,13 @@ pub enum EndReason {
     TooMany,
     /// Ended by an operator.
     Operator,
+    /// A second factor was put in force.
+    FactorChange,
 }
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [EndReason; 8] = [
+    pub const ALL: [EndReason; 9] = [
         EndReason::SignOut,
         EndReason::SignOutEverywhere,
         EndReason::PasswordChange,
@@ -37,6 +39,7 @@ impl EndReason {
         EndReason::AccountClosed,
         EndReason::TooMany,
         EndReason::Operator,
+        EndReason::FactorChange,
     ];
 
     /// The word in the store and in events.
@@ -50,6 +53,7 @@ impl EndReason {
             EndReason::AccountClosed => "account_closed",
             EndReason::TooMany => "too_many",
             EndReason::Operator => "operator",
+            EndReason::FactorChange => "factor_change",
         }
     }
 
@@ -70,6 +74,9 @@ impl EndReason {
                 "the user signed in more often than sessions are allowed, and the oldest goes"
             }
             EndReason::Operator => "somebody who runs this server ended it",
+            EndReason::FactorChange => {
+                "a second factor was put in force, and this session had never shown it"
+            }
         }
     }
 
@@ -100,6 +107,8 @@ pub struct Session {
     pub expires_at: Moment,
     /// The sign-in.
     pub created_at: Moment,
+    /// Whether it was opened with a second factor.
+    pub with_factor: bool,
     /// When the user last proved who it is, with all that the account asks for; 1970 = never in this session.
     pub authenticated_at: Moment,
     /// When it was last used, to some minutes.
@@ -179,6 +188,8 @@ pub struct NewSession {
     pub expires_at: Moment,
     /// The sign-in.
     pub created_at: Moment,
+    /// Whether it is opened with a second factor.
+    pub with_factor: bool,
     /// When the user proved who it is; 1970 = never in this session.
     pub authenticated_at: Moment,
     /// Client address as text.

@@ -60,6 +60,8 @@ pub struct User {
     pub permissions: Vec<String>,
     /// Whether the account may be used.
     pub status: Status,
+    /// Whether a second factor is in force.
+    pub second_factor: bool,
     /// Whatever the application keeps beside the user.
     pub attributes: Map<String, Value>,
     /// Last successful sign-in.
@@ -146,6 +148,7 @@ impl NewUser {
             role: self.role,
             permissions: self.permissions,
             status: self.status,
+            second_factor: false,
             attributes: self.attributes,
             last_login_at: self.last_login_at,
             created_at: self.created_at,

@@ -10,6 +10,7 @@ mod import;
 mod limit;
 mod mint;
 mod operator;
+mod operator_factors;
 mod outbox;
 mod picture;
 mod recovery;
@@ -201,7 +202,6 @@ impl Engine {
     }
 
     /// Seals secrets at rest and derives keys for other purposes.
-    #[expect(dead_code, reason = "read once there are secrets to seal")]
     pub(crate) fn master(&self) -> &MasterKey {
         &self.inner.master
     }

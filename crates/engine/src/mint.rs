@@ -192,6 +192,7 @@ pub(crate) fn new_session(
         refresh_expires_at,
         expires_at,
         created_at: scene.now,
+        with_factor: false,
         authenticated_at: scene.now,
         address: scene.address.to_owned(),
         user_agent: user_agent.to_owned(),

@@ -328,7 +328,7 @@ impl Engine {
     }
 }
 
-fn refused(text: impl Into<String>) -> OperatorError {
+pub(crate) fn refused(text: impl Into<String>) -> OperatorError {
     OperatorError::Refused(text.into())
 }
 

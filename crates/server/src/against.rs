@@ -90,6 +90,7 @@ fn carried(act: &Act) -> Result<(), String> {
         Act::Sign(..) => "sign",
         Act::Letter(..) => "keep … = letter",
         Act::Edit(..) => "edit",
+        Act::Code(..) => "code",
         Act::Delete(_) => "delete",
         Act::Offer(_) => "offer",
     };

@@ -145,8 +145,15 @@ fn mount(config: &Config, keys: &Keys, one: &Loaded, chance: &Chance, now: Momen
     let told =
         |fault: String| format!("{}: {}: {fault}", settings.place(config.file.as_deref()), settings.dialect);
     let rules = settings.cookies.rules(one.dialect.cookies, &contract.issuer).map_err(told)?;
-    let dialect =
-        Dialect::clone(&one.dialect).mounted(pages(config, settings), rules.as_ref()).map_err(told)?;
+    let ways = settings.factors.unwrap_or(one.dialect.ways.on);
+    if let Some(way) = ways.beyond(one.dialect.ways.can).first() {
+        return Err(told(format!("`factors`: the dialect can not ask for a second factor by {way:?}")));
+    }
+    contract.factors = ways;
+    let dialect = Dialect::clone(&one.dialect)
+        .with_factors(ways)
+        .mounted(pages(config, settings), rules.as_ref())
+        .map_err(told)?;
     if settings.allow_credentials && !dialect.uses_cookies() {
         return Err(told(
             "`allow_credentials` is for cookies, and no token of this mount travels in one".to_owned(),

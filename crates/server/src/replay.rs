@@ -10,6 +10,7 @@ use dialect::transcript::{
 };
 use dialect::{Dialect, Pages};
 use domain::admin::AdminRules;
+use domain::factor::{base32, totp};
 use domain::house::House;
 use domain::id::UserId;
 use domain::letter::Letter;
@@ -79,8 +80,7 @@ impl Stage {
             hashing,
             clock: clock.clone(),
             chance: Chance::seeded(1),
-            // A conversation shows what an administrator does; how one proves a second factor is shown elsewhere.
-            house: House { limits, admin: AdminRules { require_factor: false }, ..head.house.clone() },
+            house: house(head, limits),
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;
@@ -88,7 +88,12 @@ impl Stage {
         let words = CookieWords { mode: head.cookies, ..CookieWords::default() };
         let pages = Pages { own: ISSUER.to_owned(), listed: Vec::new() };
         let rules = words.rules(dialect.cookies, ISSUER)?;
-        let dialect = Arc::new(Dialect::clone(&dialect).mounted(pages, rules.as_ref())?);
+        let ways = head.factors.unwrap_or(dialect.ways.on);
+        if let Some(way) = ways.beyond(dialect.ways.can).first() {
+            return Err(format!("factors: the dialect can not ask for a second factor by {way}"));
+        }
+        let dialect = Dialect::clone(&dialect).with_factors(ways);
+        let dialect = Arc::new(dialect.mounted(pages, rules.as_ref())?);
         let mount = Mount {
             contract: dialect.contract.clone(),
             dialect,
@@ -135,15 +140,27 @@ impl Stage {
             return Ok(());
         }
         let mut lines = String::new();
+        let mut seeds = Vec::new();
         for user in users {
-            let record: Record =
-                serde_json::from_value(self.hashed(user)).map_err(|error| format!("user: {error}"))?;
+            let mut user = self.hashed(user);
+            let seed = user.as_object_mut().and_then(|user| user.remove("totp_seed"));
+            let record: Record = serde_json::from_value(user).map_err(|error| format!("user: {error}"))?;
+            if let Some(seed) = seed {
+                let id = record.id.ok_or("user: with a totp_seed an id is needed")?;
+                seeds.push((Who::Id(UserId(id)), seed));
+            }
             lines.push_str(&serde_json::to_string(&record).map_err(|error| error.to_string())?);
             lines.push('\n');
         }
         let open = || Ok(std::io::Cursor::new(lines.clone().into_bytes()));
         let report = self.speaker.engine().import(open, Arc::new(AtomicU64::new(0)), false).await;
-        report.map(|_| ()).map_err(|fault| format!("users: {fault}: {fault:?}"))
+        report.map_err(|fault| format!("users: {fault}: {fault:?}"))?;
+        for (who, seed) in seeds {
+            let seed = seed.as_str().and_then(base32::decode).ok_or("user: totp_seed is not base 32")?;
+            let adopted = self.speaker.engine().adopt_totp(&who, &seed).await;
+            adopted.map_err(|error| format!("user: {error}"))?;
+        }
+        Ok(())
     }
 
     /// A user with `password` in clear as an import record with a hash.
@@ -171,6 +188,11 @@ impl Stage {
             Act::Letter(name, letter, to) => {
                 let token = self.link_token(*letter, to)?;
                 keep(kept, name, token, "link")?;
+            }
+            Act::Code(name, seed, steps) => {
+                let seed = base32::decode(&filled(seed, kept)?).ok_or("the seed is not base 32")?;
+                let step = totp::step_of(self.clock.now()) + steps;
+                kept.insert(name.clone(), totp::code(seed.expose(), step));
             }
             Act::Edit(id, edit) => {
                 let change = user_change(edit)?;
@@ -235,6 +257,7 @@ pub(crate) async fn converse(
                     Act::Advance(_)
                     | Act::Sign(..)
                     | Act::Letter(..)
+                    | Act::Code(..)
                     | Act::Edit(..)
                     | Act::Delete(_)
                     | Act::Offer(_) => act(what, &mut kept).await,
@@ -249,6 +272,15 @@ pub(crate) async fn converse(
 fn keep(kept: &mut Kept, name: &str, value: Option<String>, what: &str) -> Result<(), String> {
     kept.insert(name.to_owned(), value.ok_or_else(|| format!("there is no {what} to keep"))?);
     Ok(())
+}
+
+/// A conversation shows what an administrator does; how one proves a second factor is shown elsewhere.
+fn house(head: &Transcript, limits: Limits) -> House {
+    let mut house = House { limits, admin: AdminRules { require_factor: false }, ..head.house.clone() };
+    for role in &head.factor_roles {
+        house.roles.0.entry(role.clone()).or_default().needs_factor = true;
+    }
+    house
 }
 
 /// Reads the fields of an `edit` line.

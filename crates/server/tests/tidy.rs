@@ -18,11 +18,8 @@ use std::sync::Arc;
 const NOT_OURS: [&str; 6] = ["target", "node_modules", ".git", ".venv", "data", "__pycache__"];
 /// Refusals that no conversation can bring about, and why.
 const NOT_HEARD: [(&str, &str); 2] = [
-    (
-        "factor_required",
-        "the stage lets administrators in without a second factor; heard in the engine's tests",
-    ),
     ("overloaded", "the queue of the hashing threads has to be full; heard in the engine's tests"),
+    ("factor_locked", "a hundred wrong codes, ten of them an hour; heard in the engine's tests"),
 ];
 /// A list of words that people choose as passwords; it may hold any word.
 const WORD_LIST: &str = "common_passwords.txt";
@@ -188,6 +185,9 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "email_unverified" => Refusal::EmailUnverified,
         "link_invalid" => Refusal::LinkInvalid,
         "mail_off" => Refusal::MailOff,
+        "factor_required" => Refusal::FactorRequired,
+        "factor_wrong" => Refusal::FactorWrong,
+        "factor_locked" => Refusal::FactorLocked,
         "credentials_missing" => Refusal::CredentialsMissing,
         "credentials_malformed" => Refusal::CredentialsMalformed,
         "token_invalid" => Refusal::TokenInvalid,
@@ -202,7 +202,6 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
         "not_permitted" => Refusal::NotPermitted,
-        "factor_required" => Refusal::FactorRequired,
         "last_administrator" => Refusal::LastAdministrator,
         "bootstrap_closed" => Refusal::BootstrapClosed,
         "cross_site" => Refusal::CrossSite,

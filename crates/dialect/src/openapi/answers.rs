@@ -71,8 +71,8 @@ fn response(answers: Vec<Answer>) -> Value {
 fn yeses(dialect: &Dialect, route: &Route) -> Vec<(u16, Answer)> {
     let cases = route.cases.iter().map(|(case, said)| (format!("{} ({case})", route.verb.name()), said));
     let plain = (route.verb.name().to_owned(), &route.give);
-    // A check is always one of its cases; a sign-up is pending only where letters are delivered.
-    let has_plain = route.cases.is_empty() || route.cases.contains_key("pending");
+    // A check is always one of its cases; a sign-in and a sign-up have their plain answer beside them.
+    let has_plain = route.cases.is_empty() || route.verb != Verb::CheckEmail;
     has_plain
         .then_some(plain)
         .into_iter()
@@ -127,7 +127,7 @@ fn bare(media: &str) -> String {
 
 /// Whether the route reads an access token although it can do without.
 pub(super) fn may_read_access(route: &Route) -> bool {
-    matches!(route.verb, Verb::SignOut | Verb::VerifyToken)
+    matches!(route.verb, Verb::SignOut | Verb::VerifyToken | Verb::EnrolFactor | Verb::ConfirmFactor)
 }
 
 /// Codes of the refusals that a request to the route can bring about.
@@ -190,12 +190,33 @@ fn of_verb(verb: Verb) -> &'static [&'static str] {
             "account_inactive",
             "account_suspended",
             "email_unverified",
+            "factor_required",
+            "factor_wrong",
+            "factor_locked",
         ],
+        Verb::AnswerFactor | Verb::ConfirmFactor => {
+            &["token_invalid", "token_expired", "factor_wrong", "factor_locked"]
+        }
+        Verb::EnrolFactor => &[
+            "token_invalid",
+            "token_expired",
+            "credentials_missing",
+            "invalid_credentials",
+            "factor_required",
+            "factor_wrong",
+            "factor_locked",
+        ],
+        Verb::ShowFactor => &[],
+        Verb::MakeRecoveryCodes | Verb::RemoveFactor => {
+            &["invalid_credentials", "factor_wrong", "factor_locked"]
+        }
         Verb::Refresh => &TOKEN_NOES,
         Verb::UpdateProfile => &["taken", "not_yours"],
         Verb::SetAvatar => &["not_yours"],
         Verb::Admin(verb) => of_admin_verb(verb),
-        Verb::Reauthenticate => &["invalid_credentials", "reauth_required"],
+        Verb::Reauthenticate => {
+            &["invalid_credentials", "reauth_required", "factor_required", "factor_wrong", "factor_locked"]
+        }
         Verb::EndOtherSessions => &["reauth_required"],
         Verb::EndSession => &["reauth_required", "not_yours"],
         Verb::ChangePassword => &["invalid_credentials"],

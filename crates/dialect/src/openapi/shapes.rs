@@ -163,6 +163,11 @@ fn fits(schema: &Value, value: &Value) -> bool {
 #[expect(clippy::too_many_lines, reason = "one table of all slots")]
 fn of_value(slot: &Slot, form: &Form) -> Value {
     match slot {
+        Slot::HalfWayExpiresIn | Slot::FactorRecoveryLeft => json!({ "type": "integer" }),
+        Slot::RecoveryCodes => json!({ "type": "array", "items": { "type": "string" } }),
+        Slot::FactorOn | Slot::FactorPending | Slot::FactorLocked | Slot::UserSecondFactor => {
+            json!({ "type": "boolean" })
+        }
         Slot::UserId | Slot::Ended | Slot::Total | Slot::RetryAfter | Slot::Status | Slot::Limit => {
             json!({ "type": "integer" })
         }
@@ -188,6 +193,7 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::KeyExpiresAt
         | Slot::KeyLastUsedAt
         | Slot::KeyRevokedAt
+        | Slot::FactorSince
         | Slot::Issued
         | Slot::Expires
         | Slot::Now => of_moment(form),
@@ -204,6 +210,10 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::KeyName
         | Slot::KeySecret
         | Slot::Next
+        | Slot::HalfWay
+        | Slot::FactorSecret
+        | Slot::FactorUri
+        | Slot::FactorQr
         | Slot::Access
         | Slot::Refresh
         | Slot::Csrf

@@ -3,10 +3,11 @@
 use domain::admin::{AdminCommand, AdminKey, Items, KeyId, Listed, Scope, Scopes};
 use domain::command::Command;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
+use domain::factor::FactorState;
 use domain::id::{SessionId, UserId};
 use domain::input::{Flaw, Input, Rule};
 use domain::limit::Throttle;
-use domain::outcome::{Minted, Outcome, Tokens};
+use domain::outcome::{Enrolment, Minted, Outcome, Tokens};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::session::{ListedSession, ShownSession};
@@ -27,6 +28,8 @@ pub enum Answer {
     Free,
     /// A sign-up of which only a letter tells.
     Pending,
+    /// The second factor is still to come, or to be enrolled.
+    Factor { enrol: bool },
     /// A no.
     Refused(Box<Refusal>),
     /// Something broke: status.
@@ -42,11 +45,15 @@ impl Answer {
             "bare" => Answer::Yes { bare: true },
             "free" => Answer::Free,
             "pending" => Answer::Pending,
+            "factor" => Answer::Factor { enrol: false },
+            "enrolment" => Answer::Factor { enrol: true },
             "fault" => Answer::Fault(words.next().unwrap().parse().unwrap()),
             "refused" => {
                 Answer::Refused(Box::new(refusal(words.next().unwrap(), &words.collect::<Vec<_>>())))
             }
-            other => panic!("`{other}` is none of full, bare, free, pending, fault and refused"),
+            other => {
+                panic!("`{other}` is none of full, bare, free, pending, factor, enrolment, fault and refused")
+            }
         }
     }
 }
@@ -83,6 +90,9 @@ pub fn refusal(code: &str, words: &[&str]) -> Refusal {
 fn token_refusal(code: &str, words: &[&str]) -> Refusal {
     let seconds = || words[0].parse().unwrap();
     match code {
+        "factor_required" => Refusal::FactorRequired,
+        "factor_wrong" => Refusal::FactorWrong,
+        "factor_locked" => Refusal::FactorLocked,
         "token_invalid" => Refusal::TokenInvalid,
         "token_expired" => Refusal::TokenExpired,
         "token_wrong_kind" => Refusal::TokenWrongKind,
@@ -95,7 +105,6 @@ fn token_refusal(code: &str, words: &[&str]) -> Refusal {
         "not_yours" => Refusal::NotYours,
         "reauth_required" => Refusal::ReauthRequired,
         "not_permitted" => Refusal::NotPermitted,
-        "factor_required" => Refusal::FactorRequired,
         "last_administrator" => Refusal::LastAdministrator,
         "bootstrap_closed" => Refusal::BootstrapClosed,
         "cross_site" => Refusal::CrossSite,
@@ -143,6 +152,23 @@ pub fn outcome(command: &Command, contract: &Contract, bare: bool, exists: bool)
         Command::ChangePassword { .. } => Outcome::PasswordChanged { user },
         Command::DeleteAccount { .. } => Outcome::AccountDeleted,
         Command::Admin(command) => administered(command, user),
+        Command::AnswerFactor { .. } => Outcome::SignedIn { user, tokens },
+        Command::EnrolFactor { .. } => Outcome::FactorEnrolling(Box::new(Enrolment {
+            secret: Secret::new("SECRET"),
+            uri: Secret::new("otpauth://totp/x?secret=SECRET"),
+            qr: Secret::new("<svg/>"),
+        })),
+        Command::ConfirmFactor { .. } => {
+            Outcome::FactorConfirmed { user, tokens, recovery_codes: recovery_codes() }
+        }
+        Command::ShowFactor => Outcome::FactorShown(FactorState {
+            since: (!bare).then_some(NOW),
+            is_pending: bare,
+            recovery_left: if bare { 0 } else { 9 },
+            is_locked: false,
+        }),
+        Command::MakeRecoveryCodes { .. } => Outcome::RecoveryCodes(recovery_codes()),
+        Command::RemoveFactor { .. } => Outcome::FactorRemoved,
         Command::CheckEmail { email } => Outcome::EmailChecked { email: email.clone(), exists },
         Command::RequestVerification { .. } | Command::RequestReset { .. } | Command::ChangeEmail { .. } => {
             Outcome::LetterAsked
@@ -218,7 +244,13 @@ fn flaws(command: &Command) -> Option<&[Flaw]> {
         | Command::ChangeEmail { .. }
         | Command::ConfirmEmail { .. }
         | Command::UndoEmail { .. }
-        | Command::Admin(_) => return None,
+        | Command::Admin(_)
+        | Command::AnswerFactor { .. }
+        | Command::EnrolFactor { .. }
+        | Command::ConfirmFactor { .. }
+        | Command::ShowFactor
+        | Command::MakeRecoveryCodes { .. }
+        | Command::RemoveFactor { .. } => return None,
     };
     (!flaws.is_empty()).then_some(flaws.as_slice())
 }
@@ -240,6 +272,17 @@ fn sessions() -> Vec<ShownSession> {
     vec![session(1, true), session(2, false)]
 }
 
+fn recovery_codes() -> Vec<Secret> {
+    vec![Secret::new("CODE-A"), Secret::new("CODE-B")]
+}
+
+/// What a sign-in says when something is still to come.
+pub fn factor_needed(enrol: bool) -> Outcome {
+    let half_way =
+        Minted { token: Secret::new("HALF-WAY"), issued_at: NOW, expires_at: NOW.plus_seconds(300) };
+    Outcome::FactorNeeded { half_way, enrol }
+}
+
 fn user(bare: bool) -> User {
     let full = User {
         id: UserId(7),
@@ -254,6 +297,7 @@ fn user(bare: bool) -> User {
         role: "editor".to_owned(),
         permissions: vec!["read".to_owned(), "write".to_owned()],
         status: Status::Active,
+        second_factor: true,
         attributes: Map::from_iter([("age".to_owned(), json!(41)), ("stats".to_owned(), json!({"wins": 3}))]),
         last_login_at: Moment::parse_rfc3339("2024-03-09T08:00:00.042Z"),
         created_at: Moment::parse_rfc3339("2024-01-15T10:30:00Z").unwrap(),
@@ -272,6 +316,7 @@ fn user(bare: bool) -> User {
         role: String::new(),
         permissions: Vec::new(),
         status: Status::Inactive,
+        second_factor: false,
         attributes: Map::new(),
         last_login_at: None,
         ..full

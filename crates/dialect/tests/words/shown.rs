@@ -59,6 +59,9 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::MailOff
         | Refusal::CredentialsMissing
         | Refusal::CredentialsMalformed
+        | Refusal::FactorRequired
+        | Refusal::FactorWrong
+        | Refusal::FactorLocked
         | Refusal::TokenInvalid
         | Refusal::TokenExpired
         | Refusal::TokenWrongKind
@@ -70,7 +73,6 @@ pub fn refusal(refusal: &Refusal) -> Vec<String> {
         | Refusal::NotYours
         | Refusal::ReauthRequired
         | Refusal::NotPermitted
-        | Refusal::FactorRequired
         | Refusal::LastAdministrator
         | Refusal::BootstrapClosed
         | Refusal::CrossSite => vec![format!("refused {code}")],
@@ -95,10 +97,11 @@ fn command(command: &Command) -> Vec<String> {
     match command {
         Command::SignUp(sign_up) => lines.extend(self::sign_up(sign_up)),
         Command::UpdateProfile(update) => lines.extend(update_profile(update)),
-        Command::SignIn { login, password, exact } => {
+        Command::SignIn { login, password, exact, otp } => {
             let (kind, login) = login_of(login);
             text(kind, Some(login));
             text("password", Some(password.expose()));
+            text("otp", shown(otp).as_deref());
             lines.extend(exact.then(|| "exact".to_owned()));
         }
         Command::Refresh { token } => text("refresh", Some(token.expose())),
@@ -114,7 +117,27 @@ fn command(command: &Command) -> Vec<String> {
             lines.extend(flaws.iter().map(flaw));
         }
         Command::EndSession { id } => text("session_id", Some(id)),
-        Command::Reauthenticate { password } => text("password", Some(password.expose())),
+        Command::Reauthenticate { password, otp } => {
+            text("password", Some(password.expose()));
+            text("otp", shown(otp).as_deref());
+        }
+        Command::AnswerFactor { half_way, otp } => {
+            text("half_way", Some(half_way.expose()));
+            text("otp", Some(otp.expose()));
+        }
+        Command::EnrolFactor { half_way, password, otp } => {
+            text("half_way", shown(half_way).as_deref());
+            text("password", shown(password).as_deref());
+            text("otp", shown(otp).as_deref());
+        }
+        Command::ConfirmFactor { half_way, otp } => {
+            text("half_way", shown(half_way).as_deref());
+            text("otp", Some(otp.expose()));
+        }
+        Command::MakeRecoveryCodes { password, otp } | Command::RemoveFactor { password, otp } => {
+            text("password", Some(password.expose()));
+            text("otp", Some(otp.expose()));
+        }
         Command::ChangePassword { current, new } => {
             text("current_password", Some(current.expose()));
             text("new_password", Some(new.expose()));
@@ -142,7 +165,11 @@ fn command(command: &Command) -> Vec<String> {
         }
         Command::UndoEmail { token } => text("token", Some(token.expose())),
         Command::Admin(command) => text("asks", Some(&format!("{command:?}"))),
-        Command::SignOutEverywhere | Command::ListSessions | Command::EndOtherSessions | Command::WhoAmI => {}
+        Command::SignOutEverywhere
+        | Command::ListSessions
+        | Command::EndOtherSessions
+        | Command::WhoAmI
+        | Command::ShowFactor => {}
     }
     lines
 }

@@ -27,8 +27,8 @@ fn held(user: &User, roles: &Roles) -> Scopes {
 
 /// Whether a sign-in through this contract may open a session. Nothing is said before the right password (SEC-10).
 ///
-/// Refused where the contract is for users: whoever has an address to verify first. Where it is for administrators: whoever has no scope, in the words for a wrong password; whoever
-/// has no second factor, unless the operator does without.
+/// Refused where the contract is for users: whoever has an address to verify first. Where it is for
+/// administrators: whoever has no scope, in the words for a wrong password.
 pub fn entry(user: &User, scene: &Scene<'_>) -> Option<Refusal> {
     if scene.contract.purpose == Purpose::Application {
         return scene.awaits_proof(user).then_some(Refusal::EmailUnverified);
@@ -36,7 +36,7 @@ pub fn entry(user: &User, scene: &Scene<'_>) -> Option<Refusal> {
     if scopes(user, &scene.house.roles).is_empty() {
         return Some(Refusal::InvalidCredentials);
     }
-    scene.house.admin.require_factor.then_some(Refusal::FactorRequired)
+    None
 }
 
 /// Whether somebody with these scopes may change this user (SEC-94).
@@ -192,9 +192,10 @@ mod tests {
         let scene = scene(&contract);
         assert_eq!(entry(&with("author", &[]), &scene), Some(Refusal::InvalidCredentials));
         let one = with("", &["admin.audit.read"]);
-        assert_eq!(entry(&one, &scene), Some(Refusal::FactorRequired));
+        assert_eq!(entry(&one, &scene), None);
+        assert!(scene.needs_factor(&one), "administrators need a second factor");
         let mut house = scene.house.clone();
         house.admin.require_factor = false;
-        assert_eq!(entry(&one, &Scene { house: &house, ..scene }), None);
+        assert!(!Scene { house: &house, ..scene }.needs_factor(&one));
     }
 }

@@ -1,6 +1,7 @@
 //! What is decided, and with which changes? One pure ruling per verb family; no I/O, no clock, no chance.
 
 pub mod bearer;
+pub mod factor;
 pub mod fresh;
 pub mod manage;
 pub mod password;
@@ -17,7 +18,7 @@ mod sample;
 
 use crate::change::{Change, Whose};
 use crate::command::Verb;
-use crate::contract::Contract;
+use crate::contract::{Contract, Purpose};
 use crate::event::{Actor, Event, EventKind};
 use crate::house::House;
 use crate::id::{SessionId, UserId};
@@ -75,6 +76,15 @@ impl Scene<'_> {
             request: self.request.to_owned(),
             details: Vec::new(),
         }
+    }
+
+    /// Whether nobody may have a session of this user here without a second factor (SEC-84): because there is one,
+    /// because the role needs one, or because administrators do (SEC-99).
+    pub fn needs_factor(&self, user: &User) -> bool {
+        let as_administrator = self.contract.purpose == Purpose::Administration;
+        user.second_factor
+            || self.house.roles.needs_factor(&user.role)
+            || (as_administrator && self.house.admin.require_factor)
     }
 
     /// A letter of this command to the address that the user has now; none for a user without an address, and none

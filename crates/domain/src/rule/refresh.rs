@@ -92,6 +92,10 @@ fn standing(
         Some(_) => return Some(Refusal::TokenRevoked),
         None => {}
     }
+    // A session from before the factor, or before the role needed one, is not as good as the sign-in of today (SEC-84).
+    if scene.needs_factor(&account.user) && !session.with_factor {
+        return Some(Refusal::TokenRevoked);
+    }
     let is_over = session.expires_at <= scene.now || session.rests_too_long(scene.contract, scene.now);
     is_over.then_some(Refusal::TokenExpired)
 }

@@ -4,10 +4,10 @@ use super::Scene;
 use crate::admin::AdminRules;
 use crate::command::Verb;
 use crate::contract::{
-    AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, Purpose, RefreshForm, RefreshPlan, Rotation,
-    UserClaim,
+    AccessPlan, ClaimsPlan, Contract, FactorWays, Newcomer, PasswordPolicy, Purpose, RefreshForm,
+    RefreshPlan, Rotation, UserClaim,
 };
-use crate::house::{House, RecoveryRules, SessionRules};
+use crate::house::{FactorRules, House, RecoveryRules, SessionRules};
 use crate::id::{SessionId, UserId};
 use crate::limit::Limits;
 use crate::retention::Retention;
@@ -29,6 +29,7 @@ static HOUSE: House = House {
     retention: Retention::DEFAULT,
     recovery: RecoveryRules { mail: true, ..RecoveryRules::DEFAULT },
     admin: AdminRules::DEFAULT,
+    factors: FactorRules { name: String::new() },
 };
 pub(super) const NOW: Moment = Moment::from_seconds(1_700_000_000);
 
@@ -75,6 +76,7 @@ pub(super) fn contract() -> Contract {
         sign_up_gives_tokens: true,
         sign_up_can_wait: false,
         has_change_email: false,
+        factors: FactorWays::default(),
         accept_until: None,
         weakenings: Vec::new(),
     }
@@ -107,6 +109,7 @@ pub(super) fn account() -> Account {
             role: "author".into(),
             permissions: Vec::new(),
             status: Status::Active,
+            second_factor: false,
             attributes: Map::new(),
             last_login_at: None,
             created_at: Moment::from_seconds(1_600_000_000),
@@ -130,6 +133,7 @@ pub(super) fn session() -> Session {
         created_at: NOW.plus_seconds(-86_400),
         authenticated_at: NOW.plus_seconds(-86_400),
         seen_at: NOW.plus_seconds(-5),
+        with_factor: false,
         ended: None,
     }
 }

@@ -1,53 +1,71 @@
 //! May this person sign in?
 
 use super::Scene;
+use super::factor::opening;
 use super::manage::entry;
-use crate::change::Change;
+use crate::change::{Change, FactorChange};
 use crate::event::EventKind;
+use crate::factor::half_way::HalfWay;
 use crate::judgement::Judgement;
 use crate::refusal::Refusal;
 use crate::session::NewSession;
 use crate::user::{Account, Status};
 
-/// What a sign-in would open.
+/// What a right password gives.
 #[derive(Clone, Debug)]
-pub struct Offer {
-    /// The session.
-    pub session: NewSession,
+pub enum Offer {
+    /// A session; before it is opened, the second factor is used up.
+    Session {
+        /// The session.
+        session: NewSession,
+        /// What uses the second factor up; empty where there is none.
+        factor: Vec<Change>,
+    },
+    /// The right to answer with the second factor, or to enrol one.
+    HalfWay(HalfWay),
+    /// Nothing: the second factor is missing or wrong.
+    Refusal(Refusal),
 }
 
-/// Password first, then status, so that nobody learns of a ban without the password (SEC-10); an address that has to be
-/// verified first comes last (SEC-37).
+/// Password first, then status, so that nobody learns of a ban without the password (SEC-10); an address that has to
+/// be verified first after it (SEC-37), the second factor last.
 ///
 /// `account` absent = nobody is meant. `matches` = the password is that of the account.
 pub fn judge(account: Option<&Account>, matches: bool, offer: Offer, scene: &Scene<'_>) -> Judgement<()> {
-    let refusal = match account {
-        None => Some(Refusal::UnknownUser),
-        Some(_) if !matches => Some(Refusal::InvalidCredentials),
-        Some(account) => match account.user.status {
-            Status::Active => entry(&account.user, scene),
-            Status::Inactive => Some(Refusal::AccountInactive),
-            Status::Suspended => Some(Refusal::AccountSuspended),
-        },
-    };
-    match (refusal, account) {
-        (None, Some(account)) => Judgement::grant((), opening(account, offer, scene)),
-        (refusal, account) => {
-            let refusal = refusal.unwrap_or(Refusal::UnknownUser);
-            let note = scene.note_refused(EventKind::SignInRefused, account.map(|a| a.user.id), &refusal);
-            Judgement::refuse(refusal, vec![note])
+    let Some(account) = account else { return refuse(Refusal::UnknownUser, None, scene) };
+    if let Some(refusal) = standing(account, matches, scene) {
+        return refuse(refusal, Some(account), scene);
+    }
+    match offer {
+        Offer::Session { session, mut factor } => {
+            factor.extend(opening(account, session, scene));
+            Judgement::grant((), factor)
         }
+        Offer::HalfWay(half_way) => {
+            let note = scene.note(EventKind::FactorAsked, Some(account.user.id), None);
+            let add =
+                Change::Factor(FactorChange::AddHalfWay { half_way: Box::new(half_way), at: scene.now });
+            Judgement::grant((), vec![add, note])
+        }
+        Offer::Refusal(refusal) => refuse(refusal, Some(account), scene),
     }
 }
 
-fn opening(account: &Account, offer: Offer, scene: &Scene<'_>) -> Vec<Change> {
-    let (user, session) = (account.user.id, offer.session.id);
-    vec![
-        Change::OpenSession { whose: account.as_read(), session: Box::new(offer.session) },
-        Change::NoteSignIn { user, at: scene.now },
-        Change::CapSessions { user, keep: scene.house.sessions.per_user, at: scene.now },
-        scene.note(EventKind::SignedIn, Some(user), Some(session)),
-    ]
+/// Why even the password alone does not help.
+pub fn standing(account: &Account, matches: bool, scene: &Scene<'_>) -> Option<Refusal> {
+    if !matches {
+        return Some(Refusal::InvalidCredentials);
+    }
+    match account.user.status {
+        Status::Active => entry(&account.user, scene),
+        Status::Inactive => Some(Refusal::AccountInactive),
+        Status::Suspended => Some(Refusal::AccountSuspended),
+    }
+}
+
+fn refuse(refusal: Refusal, account: Option<&Account>, scene: &Scene<'_>) -> Judgement<()> {
+    let note = scene.note_refused(EventKind::SignInRefused, account.map(|a| a.user.id), &refusal);
+    Judgement::refuse(refusal, vec![note])
 }
 
 #[cfg(test)]
@@ -65,11 +83,12 @@ mod tests {
             refresh_expires_at: NOW,
             expires_at: NOW,
             created_at: NOW,
+            with_factor: false,
             authenticated_at: NOW,
             address: String::new(),
             user_agent: String::new(),
         };
-        Offer { session }
+        Offer::Session { session, factor: Vec::new() }
     }
 
     #[test]

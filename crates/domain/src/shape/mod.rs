@@ -47,6 +47,8 @@ pub enum Slot {
     UserActive,
     /// Whether the address was verified.
     UserEmailVerified,
+    /// Whether a second factor is in force.
+    UserSecondFactor,
     /// Sign-up.
     UserCreatedAt,
     /// Last sign-in.
@@ -71,6 +73,28 @@ pub enum Slot {
     RefreshExpiresAt,
     /// What a page has to send back with its cookies.
     Csrf,
+    /// What opens the next step of a sign-in, and nothing else.
+    HalfWay,
+    /// Seconds until it ends.
+    HalfWayExpiresIn,
+    /// The seed of a new second factor in base 32.
+    FactorSecret,
+    /// `otpauth://` address of a new second factor.
+    FactorUri,
+    /// QR code of a new second factor, SVG.
+    FactorQr,
+    /// Whether a second factor is in force.
+    FactorOn,
+    /// Since when it is in force.
+    FactorSince,
+    /// Whether a second factor waits for its first code.
+    FactorPending,
+    /// Whether codes are not looked at any more.
+    FactorLocked,
+    /// How many recovery codes are left.
+    FactorRecoveryLeft,
+    /// New recovery codes.
+    RecoveryCodes,
     /// In claims: when the token is made.
     Issued,
     /// In claims: when the token ends.
@@ -359,6 +383,14 @@ pub struct Facts<'a> {
     pub sessions: Option<&'a [ShownSession]>,
     /// The session of the list that is being written.
     pub session: Option<&'a ShownSession>,
+    /// What opens the next step of a sign-in.
+    pub half_way: Option<&'a crate::outcome::Minted>,
+    /// A new second factor.
+    pub enrolment: Option<&'a crate::outcome::Enrolment>,
+    /// What may be shown of the second factor.
+    pub factor: Option<crate::factor::FactorState>,
+    /// New recovery codes.
+    pub recovery_codes: Option<&'a [crate::secret::Secret]>,
     /// Sessions ended.
     pub ended: Option<u64>,
     /// Whether the address exists, and the address.

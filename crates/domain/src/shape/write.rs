@@ -22,6 +22,7 @@ enum Filled<'a> {
     At(Moment),
     Names(&'a [String]),
     Words(Vec<String>),
+    Secrets(&'a [Secret]),
     Json(&'a Value),
     Object(&'a serde_json::Map<String, Value>),
 }
@@ -163,6 +164,9 @@ fn write_json(slot: &SlotUse, facts: &Facts<'_>, out: &mut Vec<u8>) {
         (Filled::Owned(value), _) => write_str(value, out),
         (Filled::Names(names), _) => write_value(names, out),
         (Filled::Words(words), _) => write_value(words, out),
+        (Filled::Secrets(secrets), _) => {
+            write_value(&secrets.iter().map(Secret::expose).collect::<Vec<_>>(), out);
+        }
         (Filled::Json(value), _) => write_value(value, out),
         (Filled::Object(map), _) => write_value(map, out),
     }
@@ -215,6 +219,7 @@ fn as_text(slot: &SlotUse, facts: &Facts<'_>) -> String {
         Filled::At(at) => moment_text(at, &slot.form),
         Filled::Names(names) => names.join(" "),
         Filled::Words(words) => words.join(" "),
+        Filled::Secrets(secrets) => secrets.iter().map(Secret::expose).collect::<Vec<_>>().join(" "),
         Filled::Json(Value::String(text)) => text.clone(),
         Filled::Json(value) => value.to_string(),
         Filled::Object(map) => serde_json::to_string(map).unwrap_or_default(),
@@ -227,6 +232,7 @@ fn fill<'a>(slot: &Slot, facts: &Facts<'a>) -> Filled<'a> {
         .or_else(|| fill_tokens(slot, facts))
         .or_else(|| fill_session(slot, facts))
         .or_else(|| fill_listed(slot, facts))
+        .or_else(|| fill_factor(slot, facts))
         .or_else(|| fill_refusal(slot, facts))
         .unwrap_or(Filled::Null)
 }
@@ -281,6 +287,7 @@ fn fill_user<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::UserStatus => Filled::Str(user.status.name()),
         Slot::UserActive => Filled::Bool(user.status == Status::Active),
         Slot::UserEmailVerified => Filled::Bool(user.email_verified),
+        Slot::UserSecondFactor => Filled::Bool(user.second_factor),
         Slot::UserCreatedAt => Filled::At(user.created_at),
         Slot::UserLastLoginAt => user.last_login_at.map_or(Filled::Null, Filled::At),
         Slot::UserAttributes => Filled::Object(&user.attributes),
@@ -333,6 +340,25 @@ fn fill_session<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::SessionSeenAt => Filled::At(listed.seen_at),
         Slot::SessionExpiresAt => Filled::At(listed.expires_at),
         Slot::SessionCurrent => Filled::Bool(session.is_current),
+        _ => return None,
+    })
+}
+
+fn fill_factor<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
+    Some(match slot {
+        Slot::HalfWay => Filled::Str(facts.half_way?.token.expose()),
+        Slot::HalfWayExpiresIn => {
+            Filled::Int(facts.half_way?.expires_at.seconds() - facts.half_way?.issued_at.seconds())
+        }
+        Slot::FactorSecret => Filled::Str(facts.enrolment?.secret.expose()),
+        Slot::FactorUri => Filled::Str(facts.enrolment?.uri.expose()),
+        Slot::FactorQr => Filled::Str(facts.enrolment?.qr.expose()),
+        Slot::FactorOn => Filled::Bool(facts.factor?.since.is_some()),
+        Slot::FactorSince => Filled::At(facts.factor?.since?),
+        Slot::FactorPending => Filled::Bool(facts.factor?.is_pending),
+        Slot::FactorLocked => Filled::Bool(facts.factor?.is_locked),
+        Slot::FactorRecoveryLeft => Filled::Int(i64::from(facts.factor?.recovery_left)),
+        Slot::RecoveryCodes => Filled::Secrets(facts.recovery_codes?),
         _ => return None,
     })
 }

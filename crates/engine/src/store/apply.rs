@@ -2,7 +2,7 @@
 
 use super::events::Trail;
 use super::fault::Halt;
-use super::{admin, avatars, failures, links, outbox, schemes, sessions, trail, users};
+use super::{admin, avatars, factors, failures, links, outbox, schemes, sessions, trail, users};
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
 use rusqlite::Connection;
@@ -39,6 +39,7 @@ fn is_one_statement(change: &Change) -> bool {
         Change::AddUser(_)
         | Change::PruneTrail { .. }
         | Change::UpgradeHash { .. }
+        | Change::Factor(_)
         | Change::SetPassword { .. }
         | Change::CountFailure { .. }
         | Change::DeleteUser { .. }
@@ -150,6 +151,7 @@ impl List {
                 self.removed += trail::forget_sessions(conn, *before, *now)?;
             }
             Change::PruneTrail { before, at } => self.removed += trail::prune(conn, log, *before, *at)?,
+            Change::Factor(change) => factors::write(conn, change)?,
             Change::Note(event) => log.add(conn, event, event.user.or(self.added))?,
             Change::EndSession { session, reason, at } => {
                 self.sessions_ended += sessions::end(conn, *session, *reason, *at)?;

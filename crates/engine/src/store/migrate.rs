@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0010_limits"),
     migration!("0011_links"),
     migration!("0012_admin"),
+    migration!("0013_factors"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -8,6 +8,7 @@ mod apply;
 mod avatars;
 mod connection;
 mod events;
+mod factors;
 mod failures;
 mod fault;
 mod file;
@@ -34,6 +35,8 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::admin::{AdminKey, KeyId, NewAdminKey, UserSearch};
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
+use domain::factor::Factors;
+use domain::factor::half_way::HalfWay;
 use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::letter::{LetterId, LinkId};
@@ -242,6 +245,16 @@ impl Store {
     /// The failed tries in a row of an account, known or not.
     pub fn failures(&self, account: &Blind) -> Result<Stored, Fault> {
         self.look(|conn| failures::of(conn, account))
+    }
+
+    /// Everything about a user's second factors, and its version.
+    pub fn factors(&self, user: UserId) -> Result<Option<(i64, Factors)>, Fault> {
+        self.look(|conn| factors::by_user(conn, user))
+    }
+
+    /// A half-way token, over or not.
+    pub fn half_way(&self, digest: Digest) -> Result<Option<HalfWay>, Fault> {
+        self.look(|conn| factors::half_way(conn, digest))
     }
 
     /// Media type and bytes of a picture.

@@ -12,20 +12,20 @@ use domain::user::Account;
 use rusqlite::{Connection, Params, Row, params};
 
 /// How many columns stand before those of the account.
-const SESSION_COLUMNS: usize = 13;
+const SESSION_COLUMNS: usize = 14;
 const WITH_ACCOUNT: &str = concat!(
     "SELECT s.id, s.user_id, s.contract, s.counter, s.digest, s.rotated_at, s.refresh_expires_at, \
      s.expires_at, s.created_at, s.ended_at, s.end_reason, \
-     s.authenticated_at, s.seen_at, ",
+     s.authenticated_at, s.seen_at, s.with_factor, ",
     account_columns!(),
     " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
 );
 
 /// Nothing is inserted unless the user is as it was when it was judged.
 const OPEN: &str = "INSERT INTO sessions (id, user_id, contract, digest, rotated_at, refresh_expires_at, \
-     expires_at, created_at, address, user_agent, authenticated_at, seen_at) \
-     SELECT $1, u.id, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4 FROM users u \
-     WHERE u.id = $10 AND u.epoch = $11 AND u.status = 'active'";
+     expires_at, created_at, address, user_agent, authenticated_at, seen_at, with_factor) \
+     SELECT $1, u.id, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4, $10 FROM users u \
+     WHERE u.id = $11 AND u.epoch = $12 AND u.status = 'active'";
 const ROTATE: &str = "UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, seen_at = $2, \
      refresh_expires_at = $3 WHERE id = $4 AND digest = $5 AND ended_at IS NULL";
 const LIVE: &str = "SELECT id, contract, address, user_agent, created_at, seen_at, expires_at FROM sessions \
@@ -94,6 +94,7 @@ pub(super) fn open(conn: &Connection, user: UserId, epoch: i64, session: &NewSes
         session.address,
         session.user_agent,
         session.authenticated_at.millis(),
+        session.with_factor,
         user.0,
         epoch,
     ])?;
@@ -193,6 +194,7 @@ fn read_session(row: &Row<'_>) -> Result<Session, Fault> {
         created_at: Moment::from_millis(row.get(8)?),
         authenticated_at: Moment::from_millis(row.get(11)?),
         seen_at: Moment::from_millis(row.get(12)?),
+        with_factor: row.get(13)?,
         ended,
     })
 }

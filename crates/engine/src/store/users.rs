@@ -16,7 +16,7 @@ macro_rules! account_columns {
     () => {
         "u.id, u.uuid, u.username, u.email, u.email_verified, u.first_name, u.last_name, u.phone_number, \
          u.avatar, u.role, u.permissions, u.status, u.attributes, u.password_hash, u.last_login_at, \
-         u.created_at, u.epoch, u.valid_after"
+         u.created_at, u.epoch, u.valid_after, u.second_factor"
     };
 }
 pub(super) use account_columns;
@@ -267,6 +267,7 @@ pub(super) fn read_account(row: &Row<'_>, first: usize) -> Result<Account, Fault
         role: row.get(first + 9)?,
         permissions: from_json(row, first + 10).ok_or_else(|| corrupt("permissions", id))?,
         status: status.ok_or_else(|| corrupt("status", id))?,
+        second_factor: row.get(first + 18)?,
         attributes: from_json(row, first + 12).ok_or_else(|| corrupt("attributes", id))?,
         last_login_at: row.get::<_, Option<i64>>(first + 14)?.map(Moment::from_millis),
         created_at: Moment::from_millis(row.get(first + 15)?),

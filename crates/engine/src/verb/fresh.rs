@@ -1,7 +1,7 @@
 //! Prove again who you are, in the same session; and what only a fresh proof allows.
 
 use super::bearer::Access;
-use super::{Claimed, TRIES, Turn};
+use super::{Claimed, Turn, factor};
 use crate::error::{Error, Fault};
 use domain::outcome::Outcome;
 use domain::refusal::Refusal;
@@ -15,14 +15,27 @@ impl Turn<'_> {
     }
 
     /// Moves the mark of this session. A token that names no session has no mark: its user signs in again.
-    pub(super) async fn reauthenticate(&self, password: &Secret) -> Result<Outcome, Error> {
+    pub(super) async fn reauthenticate(
+        &self,
+        password: &Secret,
+        otp: Option<&Secret>,
+    ) -> Result<Outcome, Error> {
         let mut checked = None;
-        for _ in 0..TRIES {
+        let mut counted = false;
+        for _ in 0..factor::TRIES {
             let Access { account, session, .. } = self.bearer()?;
             let Some(session) = session else { return Err(Refusal::ReauthRequired.into()) };
             let verified = self.check(&mut checked, Claimed::Account(&account), password).await?;
-            // An account with a second factor gives it here, too: its verdict joins this one.
-            let judgement = judge_renewal(&account, &session, verified.matches, &self.scene);
+            let used = if verified.matches && account.user.second_factor {
+                match self.prove_given(&mut counted, &account, otp).await? {
+                    Ok(proof) => proof.changes(account.user.id),
+                    Err(refusal) => return self.refuse_factor(&account, refusal).await,
+                }
+            } else {
+                Vec::new()
+            };
+            let mut judgement = judge_renewal(&account, &session, verified.matches, &self.scene);
+            judgement.changes.extend(used);
             if self.record(judgement.changes).await?.is_err() {
                 continue;
             }

@@ -7,6 +7,7 @@ mod admin;
 mod bearer;
 mod check;
 mod door;
+mod factor;
 mod fresh;
 mod page;
 mod password;
@@ -94,7 +95,9 @@ impl Turn<'_> {
                 self.count_sign_up()?;
                 self.sign_up(&request).await.inspect_err(|refused| self.spare_sign_up(refused))
             }
-            Command::SignIn { login, password, exact } => self.sign_in(&login, &password, exact).await,
+            Command::SignIn { login, password, exact, otp } => {
+                self.sign_in(&login, &password, exact, otp.as_ref()).await
+            }
             Command::Refresh { token } => self.refresh(&token).await,
             Command::SignOut { refresh, access, needs_access } => {
                 self.sign_out(refresh.as_ref(), access.as_ref(), needs_access).await
@@ -106,7 +109,7 @@ impl Turn<'_> {
             Command::SetAvatar { target, avatar, flaws } => {
                 self.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
             }
-            Command::Reauthenticate { password } => self.reauthenticate(&password).await,
+            Command::Reauthenticate { password, otp } => self.reauthenticate(&password, otp.as_ref()).await,
             Command::ListSessions => self.list_sessions(),
             Command::EndSession { id } => self.end_session(&id).await,
             Command::EndOtherSessions => self.end_other_sessions().await,
@@ -132,6 +135,17 @@ impl Turn<'_> {
                 self.count_request()?;
                 self.check_email(email)
             }
+            Command::AnswerFactor { half_way, otp } => {
+                self.count_request()?;
+                self.answer_factor(&half_way, &otp).await
+            }
+            Command::EnrolFactor { half_way, password, otp } => {
+                self.enrol_factor(half_way.as_ref(), password.as_ref(), otp.as_ref()).await
+            }
+            Command::ConfirmFactor { half_way, otp } => self.confirm_factor(half_way.as_ref(), &otp).await,
+            Command::ShowFactor => self.show_factor(),
+            Command::MakeRecoveryCodes { password, otp } => self.make_recovery_codes(&password, &otp).await,
+            Command::RemoveFactor { password, otp } => self.remove_factor(&password, &otp).await,
         }
     }
 

@@ -128,6 +128,10 @@ impl Turn<'_> {
     fn adopt(&self, held: &Held, reading: &Reading) -> Result<Family, Error> {
         let account = self.find(&reading.user)?.ok_or(Refusal::TokenUserUnknown)?;
         bearer::judge_foreign(&account, reading, &self.scene)?;
+        // The application asked for no second factor (SEC-84).
+        if self.scene.needs_factor(&account.user) {
+            return Err(Refusal::TokenRevoked.into());
+        }
         let mut new =
             new_session(&self.scene, &self.caller.user_agent, held.place.session, Some(held.digest));
         new.refresh_expires_at = reading.expires.min(new.expires_at);
@@ -143,6 +147,7 @@ impl Turn<'_> {
             refresh_expires_at: new.refresh_expires_at,
             expires_at: new.expires_at,
             created_at: new.created_at,
+            with_factor: false,
             authenticated_at: new.authenticated_at,
             seen_at: new.created_at,
             ended: None,

@@ -43,7 +43,7 @@ async fn a_request_without_a_good_token_is_told_what_is_wrong_with_it() {
 async fn a_token_in_the_header_is_no_matter_where_none_is_needed() {
     let (world, _, _) = two_sessions().await;
     let login = domain::command::Login::Username("jane".into());
-    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false };
+    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false, otp: None };
     assert!(world.ask(Some("stale"), command).await.is_ok());
     let check = Command::CheckEmail { email: "JANE@example.com".into() };
     assert!(matches!(world.ask(Some("stale"), check).await, Ok(Outcome::EmailChecked { exists: true, .. })));

@@ -16,7 +16,7 @@ async fn signed_in(world: &World) -> Tokens {
 }
 
 async fn reauthenticate(world: &World, token: &str, password: &str) -> Result<Outcome, Refusal> {
-    world.ask(Some(token), Command::Reauthenticate { password: Secret::new(password) }).await
+    world.ask(Some(token), Command::Reauthenticate { password: Secret::new(password), otp: None }).await
 }
 
 async fn end_others(world: &World, token: &str) -> Result<u64, Refusal> {
@@ -85,7 +85,8 @@ async fn nobody_proves_anything_in_a_session_that_is_over_or_for_an_account_that
     world.engine.edit_user(&Who::parse("jane"), &off).await.unwrap();
     let refused = reauthenticate(&world, access(&two), PASSWORD).await.unwrap_err();
     assert_eq!(refused, Refusal::TokenUserInactive);
-    let nobody = world.ask(None, Command::Reauthenticate { password: Secret::new(PASSWORD) }).await;
+    let nobody =
+        world.ask(None, Command::Reauthenticate { password: Secret::new(PASSWORD), otp: None }).await;
     assert_eq!(nobody.unwrap_err(), Refusal::CredentialsMissing);
 }
 

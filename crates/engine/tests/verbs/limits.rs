@@ -28,7 +28,7 @@ fn caller<'w>(world: &'w World, address: &str, device: Option<&str>) -> Caller<'
 }
 
 async fn enter(world: &World, caller: Caller<'_>, login: Login, password: &str) -> Result<Tokens, Refusal> {
-    let command = Command::SignIn { login, password: Secret::new(password), exact: false };
+    let command = Command::SignIn { login, password: Secret::new(password), exact: false, otp: None };
     match world.engine.perform(&caller, command).await {
         Ok(outcome) => Ok(outcome.tokens().unwrap().clone()),
         Err(countersign_engine::Error::Refused(refusal)) => Err(refusal),
@@ -148,7 +148,8 @@ async fn all_spellings_of_a_person_share_one_budget_also_where_only_one_spelling
         ];
         let mut looked_at = 0;
         for login in spellings.iter().chain(&spellings) {
-            let command = Command::SignIn { login: login.clone(), password: Secret::new("wrong"), exact };
+            let command =
+                Command::SignIn { login: login.clone(), password: Secret::new("wrong"), exact, otp: None };
             looked_at += u32::from(!matches!(world.ask(None, command).await, Err(Refusal::Throttled(_))));
         }
         assert_eq!(looked_at, 5, "exact: {exact}");
@@ -192,10 +193,11 @@ async fn every_door_where_a_password_is_asked_for_takes_from_one_budget() {
             login: Login::Username("jane".into()),
             password: wrong(),
             exact: false,
+            otp: None,
         }),
         Box::new(|| Command::ChangePassword { current: wrong(), new: Secret::new("a new long password") }),
         Box::new(|| Command::DeleteAccount { target: None, password: Some(wrong()) }),
-        Box::new(|| Command::Reauthenticate { password: wrong() }),
+        Box::new(|| Command::Reauthenticate { password: wrong(), otp: None }),
     ];
     let mut refusals = Vec::new();
     for door in &doors {

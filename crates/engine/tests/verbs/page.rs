@@ -29,7 +29,7 @@ async fn ask(
 
 async fn signed_in(world: &World, username: &str) -> Tokens {
     let login = Login::Username(username.into());
-    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false };
+    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false, otp: None };
     ask(world, &[], None, command).await.unwrap().tokens().unwrap().clone()
 }
 

@@ -241,7 +241,7 @@ async fn a_sign_in_is_always_another_session_whatever_came_along() {
     world.add("jane").await;
     let planted = world.sign_in("jane").await;
     let login = domain::command::Login::Username("jane".into());
-    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false };
+    let command = Command::SignIn { login, password: Secret::new(PASSWORD), exact: false, otp: None };
     let fresh = world.ask(Some(access(&planted)), command).await.unwrap().tokens().unwrap().clone();
     assert_ne!(refresh(&fresh), refresh(&planted));
     let ids: Vec<String> = list(&world, access(&fresh)).await.into_iter().map(|one| one.public_id).collect();

@@ -9,7 +9,7 @@ use domain::secret::Secret;
 use domain::user::{Status, StoredHash};
 
 async fn try_login(world: &World, login: Login, exact: bool) -> Result<Outcome, Refusal> {
-    world.ask(None, Command::SignIn { login, password: Secret::new(PASSWORD), exact }).await
+    world.ask(None, Command::SignIn { login, password: Secret::new(PASSWORD), exact, otp: None }).await
 }
 
 #[tokio::test]

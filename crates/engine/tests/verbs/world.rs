@@ -7,7 +7,8 @@ use domain::admin::AdminRules;
 use domain::caller::{Bearer, Caller};
 use domain::command::{Command, Login, SignUp};
 use domain::contract::{
-    AccessPlan, ClaimsPlan, Contract, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan, Rotation, UserClaim,
+    AccessPlan, ClaimsPlan, Contract, FactorWays, Newcomer, PasswordPolicy, RefreshForm, RefreshPlan,
+    Rotation, UserClaim,
 };
 use domain::house::{House, RecoveryRules, SessionRules};
 use domain::limit::Limits;
@@ -160,7 +161,7 @@ impl World {
 
     pub async fn try_sign_in(&self, username: &str, password: &str) -> Result<Tokens, Refusal> {
         let login = Login::Username(username.into());
-        let command = Command::SignIn { login, password: Secret::new(password), exact: false };
+        let command = Command::SignIn { login, password: Secret::new(password), exact: false, otp: None };
         self.ask(None, command).await.map(|outcome| outcome.tokens().unwrap().clone())
     }
 
@@ -241,6 +242,7 @@ pub fn opaque() -> Contract {
         sign_up_gives_tokens: true,
         sign_up_can_wait: false,
         has_change_email: false,
+        factors: FactorWays::default(),
         accept_until: None,
         weakenings: Vec::new(),
     }

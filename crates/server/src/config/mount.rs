@@ -6,6 +6,7 @@ use super::file::Page;
 use super::kinds::{Kind, Value};
 use super::nearest;
 use super::settings::MOUNT_WORDS;
+use domain::contract::FactorWays;
 use domain::time::Moment;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct MountConfig {
     pub allow_short_secret: bool,
     /// Until when tokens of the application itself are accepted.
     pub accept_until: Option<Moment>,
+    /// In which ways a sign-in may ask for a second factor; absent = as the dialect says.
+    pub factors: Option<FactorWays>,
     /// Pages that may call from a browser.
     pub allowed_origins: Vec<String>,
     /// Whether they may send cookies.
@@ -87,6 +90,7 @@ fn read_word(
         }
         "allow_short_secret" => mount.allow_short_secret = switch(name, value)?,
         "accept_until" => mount.accept_until = Some(moment(value)?),
+        "factors" => mount.factors = Some(factors(value)?),
         "allowed_origins" => {
             let read = Kind::Origins.read_toml(value).map_err(|fault| format!("{name}: {fault}"))?;
             if let Value::List(list) = read {
@@ -116,6 +120,16 @@ fn text<'v>(name: &str, value: &'v DeValue<'_>) -> Result<&'v str, String> {
 
 fn switch(name: &str, value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("{name}: write true or false"))
+}
+
+/// A list of ways.
+fn factors(value: &DeValue<'_>) -> Result<FactorWays, String> {
+    let known = FactorWays::NAMES.join("\", \"");
+    let wrong = || format!("factors: write a list of \"{known}\"");
+    let entries = value.as_array().ok_or_else(wrong)?;
+    let words: Option<Vec<&str>> = entries.iter().map(|entry| entry.get_ref().as_str()).collect();
+    FactorWays::of(words.ok_or_else(wrong)?)
+        .map_err(|other| format!("factors: {other:?} is none of \"{known}\""))
 }
 
 /// RFC 3339, as a text or as TOML's own date and time.

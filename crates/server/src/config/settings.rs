@@ -312,7 +312,7 @@ pub static SETTINGS: &[Setting] = &[
 ];
 
 /// The words of a `[[mount]]`, with what they mean.
-pub static MOUNT_WORDS: [(&str, &str); 13] = [
+pub static MOUNT_WORDS: [(&str, &str); 14] = [
     ("dialect", "Name of the dialect, built in or a folder under `dialects`."),
     ("prefix", "Before every path of the dialect, like \"/accounts\"."),
     ("host", "Only for requests to this host name."),
@@ -321,6 +321,10 @@ pub static MOUNT_WORDS: [(&str, &str); 13] = [
     (
         "accept_until",
         "Until when tokens are accepted that the application signed itself, like 2027-01-31T00:00:00Z.",
+    ),
+    (
+        "factors",
+        "In which ways a sign-in may ask for a second factor: a list of \"half_way\", \"field\" and \"suffix\", as far as the dialect can.",
     ),
     ("allowed_origins", "Origins of pages that may call this dialect from a browser (CORS)."),
     ("allow_credentials", "Whether those pages may send cookies; only where tokens travel in cookies."),

@@ -127,6 +127,7 @@ fn session(number: i64) -> Box<NewSession> {
         refresh_expires_at: at(2000),
         expires_at: at(3000),
         created_at: at(1000),
+        with_factor: false,
         authenticated_at: at(1000),
         address: "192.0.2.1".to_owned(),
         user_agent: "test".to_owned(),
