@@ -347,24 +347,12 @@ impl Inputs {
             Verb::VerifyEmail | Verb::ResetPassword | Verb::ConfirmEmail | Verb::UndoEmail => {
                 self.by_link(route.verb)
             }
-            Verb::ShowFactor => Command::ShowFactor,
-            Verb::AnswerFactor => Command::AnswerFactor { half_way: self.half_way()?, otp: self.otp()? },
-            Verb::EnrolFactor => Command::EnrolFactor {
-                half_way: self.secret(Input::HalfWay),
-                password: self.secret(Input::Password),
-                otp: self.secret(Input::Otp),
-            },
-            Verb::ConfirmFactor => {
-                Command::ConfirmFactor { half_way: self.secret(Input::HalfWay), otp: self.otp()? }
-            }
-            Verb::MakeRecoveryCodes => {
-                let password = self.secret(Input::Password).unwrap_or_default();
-                Command::MakeRecoveryCodes { password, otp: self.otp()? }
-            }
-            Verb::RemoveFactor => {
-                let password = self.secret(Input::Password).unwrap_or_default();
-                Command::RemoveFactor { password, otp: self.otp()? }
-            }
+            Verb::ShowFactor
+            | Verb::AnswerFactor
+            | Verb::EnrolFactor
+            | Verb::ConfirmFactor
+            | Verb::MakeRecoveryCodes
+            | Verb::RemoveFactor => self.about_factor(route.verb)?,
         })
     }
 
@@ -388,6 +376,24 @@ impl Inputs {
         let email = || self.owned(Input::Email).map(|text| (Input::Email, Login::Email(text)));
         let username = || self.owned(Input::Username).map(|text| (Input::Username, Login::Username(text)));
         either.or_else(email).or_else(username)
+    }
+
+    /// What is asked about a second factor.
+    fn about_factor(&self, verb: Verb) -> Result<Command, Refusal> {
+        let half_way = self.secret(Input::HalfWay);
+        let password = self.secret(Input::Password);
+        Ok(match verb {
+            Verb::AnswerFactor => Command::AnswerFactor { half_way: self.half_way()?, otp: self.otp()? },
+            Verb::EnrolFactor => Command::EnrolFactor { half_way, password, otp: self.secret(Input::Otp) },
+            Verb::ConfirmFactor => Command::ConfirmFactor { half_way, otp: self.otp()? },
+            Verb::MakeRecoveryCodes => {
+                Command::MakeRecoveryCodes { password: password.unwrap_or_default(), otp: self.otp()? }
+            }
+            Verb::RemoveFactor => {
+                Command::RemoveFactor { password: password.unwrap_or_default(), otp: self.otp()? }
+            }
+            _ => Command::ShowFactor,
+        })
     }
 
     fn half_way(&self) -> Result<Secret, Refusal> {

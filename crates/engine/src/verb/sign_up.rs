@@ -2,8 +2,9 @@
 
 use super::{TRIES, Turn};
 use crate::error::{Error, Fault};
-use domain::change::Applied;
+use domain::change::{Applied, Change, FactorChange};
 use domain::command::{AvatarEdit, SignUp};
+use domain::factor::half_way::HalfWayKind;
 use domain::id::UserId;
 use domain::identifier::UsernameKey;
 use domain::input::{Flaw, Input, Rule};
@@ -41,7 +42,9 @@ impl Turn<'_> {
             }
             let recovery = &self.scene.house.recovery;
             let gives_tokens = self.caller.contract.sign_up_gives_tokens && !waits;
-            let session = match gives_tokens && !recovery.require_verified {
+            // Whose role needs a second factor has no session before there is one (SEC-84).
+            let needs_factor = self.scene.house.roles.needs_factor(&self.caller.contract.newcomer.role);
+            let session = match gives_tokens && !recovery.require_verified && !needs_factor {
                 true => Some(self.new_session()?),
                 false => None,
             };
@@ -63,6 +66,9 @@ impl Turn<'_> {
                 return Err(Refusal::EmailUnverified.into());
             }
             let account = account(newcomer, added(&applied)?);
+            if gives_tokens && needs_factor {
+                return self.enrolment_first(&account).await;
+            }
             let tokens = match &session {
                 Some((session, place)) => Some(self.first_tokens(&account, session, *place)?),
                 None => None,
@@ -70,6 +76,20 @@ impl Turn<'_> {
             return Ok(Outcome::SignedUp { user: account.user, tokens });
         }
         Err(Fault::Contended("sign_up").into())
+    }
+
+    /// Gives a new user the right to enrol a second factor, and nothing else, where the contract can say so.
+    async fn enrolment_first(&self, account: &Account) -> Result<Outcome, Error> {
+        if !self.caller.contract.factors.half_way {
+            return Err(Refusal::FactorRequired.into());
+        }
+        let (half_way, stored) = self.half_way(HalfWayKind::Enrol, account)?;
+        let add = FactorChange::AddHalfWay { half_way: Box::new(stored), at: self.scene.now };
+        match self.record(vec![Change::Factor(add)]).await? {
+            Ok(_) => Ok(Outcome::FactorNeeded { half_way, enrol: true }),
+            // The account is there; a sign-in gives the same right.
+            Err(_) => Err(Refusal::FactorRequired.into()),
+        }
     }
 
     /// Tells the owner of an address that somebody wanted to sign up with it (SEC-14).

@@ -4,6 +4,7 @@
 
 mod access;
 mod admin;
+mod factors;
 mod family;
 mod foreign;
 mod fresh;

@@ -70,6 +70,11 @@ pub enum UserCommand {
         /// Id, UUID, e-mail address or user name
         who: String,
     },
+    /// Switch the second factor off, for somebody who has lost phone and recovery codes; the password stays
+    FactorsOff {
+        /// Id, UUID, e-mail address or user name
+        who: String,
+    },
     /// Send a letter that lets the user set a new password; the one in force stays until then
     Reset {
         /// Id, UUID, e-mail address or user name
@@ -173,6 +178,14 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
             let change = UserChange { role: Some(role.clone()), ..UserChange::default() };
             let user = wait(open(config)?.edit_user(&Who::parse(&who), &change))?;
             line(&format!("{} has the role {role:?}.", name(&user)));
+            Ok(())
+        }
+        UserCommand::FactorsOff { who } => {
+            let user = wait(open(config)?.factors_off(&Who::parse(&who)))?;
+            line(&format!(
+                "{} has no second factor any more; whoever has the password can sign in.",
+                name(&user)
+            ));
             Ok(())
         }
         UserCommand::Disable { who } => {
