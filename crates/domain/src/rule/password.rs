@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(rules(""), [Rule::Blank]);
         assert_eq!(rules("with\u{0}nul-inside"), [Rule::NulCharacter]);
         assert_eq!(rules(&"x".repeat(5000)), [Rule::PasswordTooLong]);
-        assert_eq!(rules("short"), [Rule::PasswordTooShort]);
+        assert_eq!(rules("brief9x"), [Rule::PasswordTooShort]);
         assert_eq!(rules("horse battery staple"), []);
     }
 
