@@ -66,6 +66,8 @@ kinds! {
     PasswordChangeRefused = "password_change_refused",
     /// The user's fields were changed.
     ProfileUpdated = "profile_updated",
+    /// A new password was taken without a look-up in breaches, because the service gave no answer.
+    BreachLookUpFailed = "breach_lookup_failed",
     /// The account was deleted.
     AccountDeleted = "account_deleted",
     /// So many tries of a password failed in a row that the next one has to wait.

@@ -3,6 +3,7 @@
 //! No I/O, no clock, no chance, no HTTP, no SQL.
 
 pub mod admin;
+pub mod breach;
 pub mod caller;
 pub mod change;
 pub mod command;

@@ -5,6 +5,7 @@
 mod custody;
 mod cx;
 mod error;
+mod fit;
 mod hasher;
 mod import;
 mod limit;
@@ -21,6 +22,7 @@ mod verb;
 pub use custody::BOOTSTRAP_SECONDS;
 pub use cx::{Chance, Clock};
 pub use error::{Error, Fault, OpenError};
+pub use fit::Breaches;
 pub use hasher::{HashGauges, HashSettings};
 pub use import::{ImportFault, ImportReport, Record, RecordFault};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
@@ -73,6 +75,8 @@ pub struct Settings {
     pub chance: Chance,
     /// The rules of the house.
     pub house: House,
+    /// How to ask for breached passwords; none = nobody is asked.
+    pub breaches: Option<Breaches>,
 }
 
 /// The only door to users, sessions and tokens. Clones share everything.
@@ -91,6 +95,7 @@ struct Inner {
     clock: Clock,
     chance: Chance,
     house: House,
+    breaches: Option<Breaches>,
     upgrades: Arc<Semaphore>,
     bootstrapped: Notify,
 }
@@ -128,6 +133,7 @@ impl Engine {
             clock: settings.clock,
             chance: settings.chance,
             house: settings.house,
+            breaches: settings.breaches,
             upgrades: Arc::new(Semaphore::new(UPGRADES)),
             bootstrapped: Notify::new(),
         };

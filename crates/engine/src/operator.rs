@@ -4,11 +4,12 @@
 
 use crate::Engine;
 use crate::error::Fault;
+use crate::fit::LookUp;
 use crate::hasher::HashRefused;
 use crate::import::Record;
 use domain::change::{Applied, Change, Conflict};
 use domain::contract::PasswordPolicy;
-use domain::event::{Actor, Event, EventKind};
+use domain::event::{Actor, Detail, Event, EventKind};
 use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::input::Input;
@@ -16,7 +17,6 @@ use domain::letter::Letter;
 use domain::password::Stored;
 use domain::policy::OwnWords;
 use domain::rule::manage;
-use domain::rule::password::flaws;
 use domain::rule::recovery::address_of;
 use domain::secret::Secret;
 use domain::session::EndReason;
@@ -153,9 +153,15 @@ impl Engine {
             return Err(refused("a user needs an e-mail address or a user name"));
         }
         let own = OwnWords { username: request.username.as_deref(), email: request.email.as_deref() };
+        let mut unasked = None;
         let password_hash = match (&request.password, request.password_hash) {
             (Some(_), Some(_)) => return Err(refused("give a password or a password hash, not both")),
-            (Some(password), None) => Some(self.checked_hash(password, request.policy.as_ref(), &own).await?),
+            (Some(password), None) => {
+                let (hash, change) =
+                    self.checked_hash(password, request.policy.as_ref(), &own, "user add").await?;
+                unasked = change;
+                Some(hash)
+            }
             (None, hash) => usable(hash)?,
         };
         let user = NewUser {
@@ -177,7 +183,8 @@ impl Engine {
             last_login_at: None,
             created_at: now,
         };
-        let changes = manage::added(user.clone(), note(now, None, "user add"));
+        let mut changes = manage::added(user.clone(), note(now, None, "user add"));
+        changes.extend(unasked);
         match self.store().record(changes).await? {
             Ok(Applied { user: Some(id), .. }) => Ok(user.into_user(id)),
             Ok(Applied { user: None, .. }) => Err(Fault::Gone("the id of a new user").into()),
@@ -218,7 +225,7 @@ impl Engine {
     ) -> Result<User, OperatorError> {
         let user = self.need_account(who)?.user;
         let own = OwnWords { username: user.username.as_deref(), email: user.email.as_deref() };
-        let hash = self.checked_hash(password, policy, &own).await?;
+        let (hash, unasked) = self.checked_hash(password, policy, &own, "user set-password").await?;
         for _ in 0..TRIES {
             let now = self.clock().now();
             let account = self.need_account(&Who::Id(user.id))?;
@@ -229,6 +236,7 @@ impl Engine {
             changes.push(note(now, Some(user), "user set-password").noted());
             changes.push(Change::EndLinks { user, undo: false });
             changes.extend(self.told(Letter::PasswordChanged, &account.user));
+            changes.extend(unasked.clone());
             if self.store().record(changes).await?.is_ok() {
                 return Ok(account.user);
             }
@@ -308,20 +316,29 @@ impl Engine {
             .map_err(|known| refused(format!("there is no role {role:?}; there are {}", known.join(", "))))
     }
 
+    /// The hash of a new password; with the event that a service was asked about it in vain.
     async fn checked_hash(
         &self,
         password: &Secret,
         policy: Option<&PasswordPolicy>,
         own: &OwnWords<'_>,
-    ) -> Result<StoredHash, OperatorError> {
+        command: &'static str,
+    ) -> Result<(StoredHash, Option<Change>), OperatorError> {
         let any = PasswordPolicy { min_length: 1, refuse_common: false, refuse_numeric: false };
-        let flaws = flaws(policy.unwrap_or(&any), Input::Password, password, own);
-        if let Some(flaw) = flaws.first() {
-            return Err(refused(format!("the password is refused: {}", flaw.rule.code())));
-        }
+        let look_up = LookUp::default();
+        let fit = self.fit(policy.unwrap_or(&any), Input::Password, password, own, &look_up).await;
+        let fit = fit.map_err(|flaws| {
+            let codes: Vec<&str> = flaws.iter().take(1).map(|flaw| flaw.rule.code()).collect();
+            refused(format!("the password is refused: {}", codes.join(", ")))
+        })?;
+        let now = self.clock().now();
+        let unasked = look_up.fault().map(|fault| {
+            let event = Event::inside(EventKind::BreachLookUpFailed, now, Actor::Operator, command);
+            event.with(Detail::Reason(fault.word())).noted()
+        });
         let salt = self.chance().bytes()?;
-        match self.hasher().write(CONSOLE, password, salt).await {
-            Ok(hash) => Ok(hash),
+        match self.hasher().write(CONSOLE, fit.password(), salt).await {
+            Ok(hash) => Ok((hash, unasked)),
             Err(HashRefused::Busy { .. }) => Err(refused("too many passwords are being hashed, try again")),
             Err(HashRefused::Gone) => Err(Fault::Gone("hasher").into()),
         }

@@ -21,6 +21,7 @@ fn engine() -> Engine {
         clock: Clock::frozen(NOW),
         chance: Chance::seeded(1),
         house: House::default(),
+        breaches: None,
     })
     .unwrap()
 }

@@ -81,6 +81,10 @@ impl App {
             faults.extend(found);
             None
         });
+        let breaches = crate::breach::breaches(&config.breaches).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
         let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
         let master = master.map_err(|fault| faults.insert(0, fault.to_string()));
         let (Ok((ticket_secret, trail_secret)), Ok(master_key), true) = (tickets, master, faults.is_empty())
@@ -97,6 +101,7 @@ impl App {
             clock: clock.clone(),
             chance: chance.clone(),
             house: config.house.clone(),
+            breaches,
         };
         let engine = Engine::open(settings).map_err(|error| OpenFaults(vec![error.to_string()]))?;
         let spoken = spoken(&engine, loaded, equipped, &config, pages.as_ref())?;

@@ -5,6 +5,7 @@
 mod against;
 mod app;
 mod bootstrap;
+mod breach;
 pub mod cli;
 pub mod config;
 pub mod http;

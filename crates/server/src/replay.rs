@@ -81,6 +81,7 @@ impl Stage {
             clock: clock.clone(),
             chance: Chance::seeded(1),
             house: house(head, limits),
+            breaches: None,
         })
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;

@@ -50,6 +50,25 @@ const BROKEN: &[(&str, &[&str])] = &[
         "[recovery]\nrequire_verified = \"on\"",
         &["recovery.require_verified: recovery.require_verified needs mail.transport"],
     ),
+    (
+        "[passwords]\nbreach_url = \"https://api.example.com/range\"",
+        &["c.toml:2: passwords.breach_url: \"https://api.example.com/range\" is not a URL like"],
+    ),
+    (
+        "[passwords]\nbreach_url = \"https://api.example.com\"",
+        &["c.toml:2: passwords.breach_url: \"https://api.example.com\" is not a URL like"],
+    ),
+    (
+        "[passwords]\nbreach_url = \"https://api.example.com/range/?prefix=/\"",
+        &["c.toml:2: passwords.breach_url: \"https://api.example.com/range/?prefix=/\" is not a URL like"],
+    ),
+    (
+        "[passwords]\nbreach_url = \"http://api.example.com/range/\"",
+        &[
+            "c.toml:2: passwords.breach_url: \"http://api.example.com/range/\": what is asked would travel in clear",
+        ],
+    ),
+    ("[passwords]\nbreach_timeout = \"1m\"", &["c.toml:2: passwords.breach_timeout: "]),
     ("listen = 8000", &["c.toml:1: listen: this is of the type integer, a text is needed"]),
     ("data = [\"a\"]", &["c.toml:1: data: this is of the type array, a text is needed"]),
     ("public_url = \"example.com\"", &["c.toml:1: public_url: \"example.com\" is not a public address"]),

@@ -46,6 +46,7 @@ impl Folder {
             clock: clock.clone(),
             chance: crate::Chance::seeded(1),
             house: House { retention, ..House::default() },
+            breaches: None,
         })
         .unwrap()
     }

@@ -21,12 +21,16 @@ mod sign_up;
 
 use crate::Engine;
 use crate::error::{Error, Fault};
+use crate::fit::{Fit, LookUp};
 use crate::mint::{Place, Span};
 use domain::caller::Caller;
 use domain::change::{Applied, Change, Conflict};
 use domain::command::{Command, Verb};
-use domain::id::SessionId;
+use domain::event::{Detail, EventKind};
+use domain::id::{SessionId, UserId};
+use domain::input::{Flaw, Input};
 use domain::outcome::{Outcome, Tokens};
+use domain::policy::OwnWords;
 use domain::rule::Scene;
 use domain::rule::bearer::Named;
 use domain::secret::Secret;
@@ -51,6 +55,8 @@ pub(crate) struct Turn<'a> {
     later: Mutex<Vec<Change>>,
     /// What the door has read.
     read: Mutex<door::Read>,
+    /// What is known of the new password.
+    look_up: LookUp,
 }
 
 /// Carries out one command, if the door lets it in.
@@ -84,7 +90,14 @@ impl<'a> Turn<'a> {
             language: &caller.language,
             request: &caller.request,
         };
-        Turn { engine, caller, scene, read: Mutex::default(), later: Mutex::default() }
+        Turn {
+            engine,
+            caller,
+            scene,
+            read: Mutex::default(),
+            later: Mutex::default(),
+            look_up: LookUp::default(),
+        }
     }
 }
 
@@ -172,10 +185,28 @@ impl Turn<'_> {
         self.engine.find_named(named)
     }
 
+    /// Judges the new password of the command, by the rules of the contract. That a service was asked in vain is noted
+    /// once, with the next list.
+    async fn fit<'p>(
+        &self,
+        input: Input,
+        typed: &'p Secret,
+        own: &OwnWords<'_>,
+        user: Option<UserId>,
+    ) -> Result<Fit<'p>, Vec<Flaw>> {
+        let before = self.look_up.fault();
+        let fit = self.engine.fit(&self.caller.contract.passwords, input, typed, own, &self.look_up).await;
+        if let (None, Some(fault)) = (before, self.look_up.fault()) {
+            let event = self.scene.event(EventKind::BreachLookUpFailed, user, None);
+            self.later([event.with(Detail::Reason(fault.word())).noted()]);
+        }
+        fit
+    }
+
     /// Makes the hash of a new password.
-    async fn hash(&self, password: &Secret) -> Result<StoredHash, Error> {
+    async fn hash(&self, password: Fit<'_>) -> Result<StoredHash, Error> {
         let salt = self.engine.chance().bytes()?;
-        self.engine.hasher().write(self.share(), password, salt).await.map_err(hash_refused)
+        self.engine.hasher().write(self.share(), password.password(), salt).await.map_err(hash_refused)
     }
 
     fn new_session(&self) -> Result<(NewSession, Place), Fault> {

@@ -6,7 +6,7 @@ use domain::input::Input;
 use domain::outcome::Outcome;
 use domain::policy::OwnWords;
 use domain::refusal::Refusal;
-use domain::rule::password::{flaws, judge_change, refuse_change};
+use domain::rule::password::{judge_change, refuse_change};
 use domain::secret::Secret;
 
 impl Turn<'_> {
@@ -20,15 +20,13 @@ impl Turn<'_> {
             let account = access.account;
             let own =
                 OwnWords { username: account.user.username.as_deref(), email: account.user.email.as_deref() };
-            let flaws = flaws(&self.caller.contract.passwords, Input::NewPassword, new, &own);
-            if !flaws.is_empty() {
-                return Err(Refusal::InvalidInput(flaws).into());
-            }
+            let fit = self.fit(Input::NewPassword, new, &own, Some(account.user.id)).await;
+            let fit = fit.map_err(Refusal::InvalidInput)?;
             let verified = self.check(&mut checked, Claimed::Account(&account), current).await?;
             let judgement = if verified.matches {
                 let hash = match &hash {
                     Some(hash) => hash,
-                    None => hash.insert(self.hash(new).await?),
+                    None => hash.insert(self.hash(fit).await?),
                 };
                 judge_change(&account, session, hash.clone(), &self.scene)
             } else {

@@ -14,7 +14,6 @@ use domain::link::{Link, LinkKind};
 use domain::outcome::Outcome;
 use domain::policy::OwnWords;
 use domain::refusal::Refusal;
-use domain::rule::password::flaws;
 use domain::rule::recovery::{
     Address, ask_change, ask_reset, ask_verification, confirm, judge_link, reset, undo, verify,
 };
@@ -54,13 +53,11 @@ impl Turn<'_> {
             let (link, account) = self.good_link(token, &kinds).await?;
             let user = &account.user;
             let own = OwnWords { username: user.username.as_deref(), email: user.email.as_deref() };
-            let flaws = flaws(&self.caller.contract.passwords, Input::NewPassword, new, &own);
-            if !flaws.is_empty() {
-                return Err(Refusal::InvalidInput(flaws).into());
-            }
+            let fit = self.fit(Input::NewPassword, new, &own, Some(user.id)).await;
+            let fit = fit.map_err(Refusal::InvalidInput)?;
             let hash = match &hash {
                 Some(hash) => hash,
-                None => hash.insert(self.hash(new).await?),
+                None => hash.insert(self.hash(fit).await?),
             };
             if self.record(reset(&account, &link, hash.clone(), &self.scene)).await?.is_ok() {
                 return Ok(Outcome::PasswordReset);

@@ -2,6 +2,7 @@
 
 use super::{TRIES, Turn};
 use crate::error::{Error, Fault};
+use crate::fit::Fit;
 use domain::change::{Applied, Change, FactorChange};
 use domain::command::{AvatarEdit, SignUp};
 use domain::factor::half_way::HalfWayKind;
@@ -11,7 +12,6 @@ use domain::input::{Flaw, Input, Rule};
 use domain::outcome::Outcome;
 use domain::policy::OwnWords;
 use domain::refusal::Refusal;
-use domain::rule::password;
 use domain::rule::profile::Picture;
 use domain::rule::recovery::repeated_sign_up;
 use domain::rule::sign_up::{
@@ -123,19 +123,20 @@ impl Turn<'_> {
             is_known = taken.len() < others;
         }
         let heard = identity.flaws.is_empty();
-        let in_password = if heard { self.password_flaws(request, &identity) } else { Vec::new() };
+        // Asked whether or not something is taken, so that neither the time nor the service tells (SEC-14).
+        let fit = if heard { self.fit_password(request, &identity).await } else { Ok(None) };
         let mut flaws = std::mem::take(&mut identity.flaws);
         flaws.extend(taken);
         if flaws.is_empty() {
-            flaws.extend(in_password.iter().cloned());
+            flaws.extend(fit.as_ref().err().cloned().unwrap_or_default());
             flaws.extend(self.develop_once(request, prepared).await?);
         }
         // The hash is made before "taken" is said, so that the time does not say it (SEC-14).
-        if heard && in_password.is_empty() && prepared.hash.is_none() && only_taken(&flaws) {
-            prepared.hash = match &request.password {
-                Some(password) => Some(self.hash(password).await?),
-                None => None,
-            };
+        if let Ok(Some(fit)) = fit
+            && prepared.hash.is_none()
+            && only_taken(&flaws)
+        {
+            prepared.hash = Some(self.hash(fit).await?);
         }
         refusal(flaws).map_or(Ok((identity, is_known)), |refusal| Err(refusal.into()))
     }
@@ -161,14 +162,17 @@ impl Turn<'_> {
         }
     }
 
-    fn password_flaws(&self, request: &SignUp, identity: &Identity) -> Vec<Flaw> {
+    async fn fit_password<'p>(
+        &self,
+        request: &'p SignUp,
+        identity: &Identity,
+    ) -> Result<Option<Fit<'p>>, Vec<Flaw>> {
+        let Some(typed) = &request.password else { return Ok(None) };
         let own = OwnWords {
             username: identity.username.as_ref().map(|(text, _)| text.as_str()),
             email: identity.email.as_ref().map(|(text, _)| text.as_str()),
         };
-        request.password.as_ref().map_or_else(Vec::new, |typed| {
-            password::flaws(&self.caller.contract.passwords, Input::Password, typed, &own)
-        })
+        self.fit(Input::Password, typed, &own, None).await.map(Some)
     }
 
     async fn develop_once(&self, request: &SignUp, prepared: &mut Prepared) -> Result<Option<Flaw>, Error> {

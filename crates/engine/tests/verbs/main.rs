@@ -4,6 +4,7 @@
 
 mod access;
 mod admin;
+mod breach;
 mod factors;
 mod family;
 mod foreign;

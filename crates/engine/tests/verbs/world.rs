@@ -1,7 +1,7 @@
 //! A database, a clock and chance of one's own, with contracts of several kinds.
 
 use countersign_engine::{
-    Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place, Settings,
+    Breaches, Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place, Settings,
 };
 use domain::admin::AdminRules;
 use domain::caller::{Bearer, Caller};
@@ -53,6 +53,10 @@ fn engine(house: House, hashing: HashSettings) -> Engine {
 }
 
 fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
+    asking(place, hashing, house, None)
+}
+
+fn asking(place: Place, hashing: HashSettings, house: House, breaches: Option<Breaches>) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place,
@@ -63,6 +67,7 @@ fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
         clock: Clock::frozen(START),
         chance: Chance::seeded(1),
         house,
+        breaches,
     })
     .unwrap()
 }
@@ -91,6 +96,12 @@ impl World {
 
     pub fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
         World::with_house(contract, House { recovery, ..House::default() })
+    }
+
+    /// Where new passwords are looked up so.
+    pub fn with_breaches(contract: Contract, recovery: RecoveryRules, breaches: Breaches) -> World {
+        let house = House { limits: Limits::OFF, recovery, ..House::default() };
+        World { engine: asking(Place::Memory, cheap(), house, Some(breaches)), ..World::new(contract) }
     }
 
     /// As `limited`, with a database that stays.

@@ -235,6 +235,7 @@ pub fn open(config: &Config) -> Result<Engine, Ended> {
         clock,
         chance,
         house: config.house.clone(),
+        breaches: crate::breach::breaches(&config.breaches).map_err(Ended::wrong_one)?,
     };
     Engine::open(settings).map_err(|error| Ended::wrong_one(error.to_string()))
 }

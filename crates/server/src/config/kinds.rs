@@ -23,6 +23,8 @@ pub enum Kind {
     Prefix,
     /// `https://host/path` with `{token}` once in it; `http` only on this machine. Empty: none.
     Link,
+    /// `https://host/path/`, to which something is added; `http` only on this machine. Empty: none.
+    Service,
     /// A path to a folder or file. Empty: none.
     Path,
     /// Address blocks in CIDR notation.
@@ -76,6 +78,7 @@ impl Kind {
             Kind::Line => Ok(Value::Text(text.trim().to_owned())),
             Kind::Prefix => super::mount::prefix(text).and_then(some_prefix).map(Value::Text),
             Kind::Link => link(text).map(Value::Text),
+            Kind::Service => service(text).map(Value::Text),
             Kind::Path if text.contains('\0') => Err("a path has no NUL".to_owned()),
             Kind::Path => Ok(Value::Text(text.to_owned())),
             Kind::Networks | Kind::Origins => {
@@ -121,6 +124,7 @@ impl Kind {
             | Kind::Line
             | Kind::Prefix
             | Kind::Link
+            | Kind::Service
             | Kind::Path
             | Kind::Choice(_)
             | Kind::Span(..) => self.read_text(value.as_str().ok_or_else(|| wrong_type(value, "a text"))?),
@@ -268,6 +272,25 @@ fn link(text: &str) -> Result<String, String> {
     }
     if host.starts_with("http://") && !is_loopback(host.trim_start_matches("http://")) {
         return Err(format!("{text:?}: the token would travel in clear; use https"));
+    }
+    Ok(text.to_owned())
+}
+
+fn service(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let fault =
+        || format!("{text:?} is not a URL like \"https://api.example.com/range/\", with a slash at its end");
+    let end = text.match_indices('/').nth(2).map(|(at, _)| at).ok_or_else(fault)?;
+    let (host, path) = text.split_at(end);
+    base(host, "a URL").map_err(|_| fault())?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte);
+    if !path.ends_with('/') || !path.bytes().all(plain) {
+        return Err(fault());
+    }
+    if host.starts_with("http://") && !is_loopback(host.trim_start_matches("http://")) {
+        return Err(format!("{text:?}: what is asked would travel in clear; use https"));
     }
     Ok(text.to_owned())
 }

@@ -139,6 +139,15 @@ pub struct LogConfig {
     pub requests: bool,
 }
 
+/// Who is asked about new passwords.
+#[derive(Clone, Debug)]
+pub struct BreachConfig {
+    /// What the first digits are added to; absent = nobody is asked.
+    pub url: Option<String>,
+    /// For the whole look-up.
+    pub timeout: Duration,
+}
+
 /// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -162,6 +171,8 @@ pub struct Config {
     pub mounts: Vec<MountConfig>,
     /// How passwords are hashed.
     pub hashing: HashSettings,
+    /// Who is asked about new passwords.
+    pub breaches: BreachConfig,
     /// The rules of the house.
     pub house: House,
     /// Sizes.
@@ -351,6 +362,10 @@ fn assemble(
         dialects: some(read.text("dialects")?).map(PathBuf::from),
         mounts: tables.mounts,
         hashing: hashing(&read, values)?,
+        breaches: BreachConfig {
+            url: some(read.text("passwords.breach_url")?),
+            timeout: read.span("passwords.breach_timeout")?,
+        },
         house: House {
             roles_configured: tables.roles.is_some(),
             roles: tables.roles.unwrap_or_default(),

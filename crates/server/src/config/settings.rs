@@ -77,6 +77,18 @@ pub static SETTINGS: &[Setting] = &[
         "How many of one client may wait while the queue is half full; 0 = any number.",
     ),
     setting(
+        "passwords.breach_url",
+        Kind::Service,
+        "",
+        "Service that new passwords are looked up with, by the first five digits of their SHA-1, like https://api.pwnedpasswords.com/range/. Empty: nobody is asked.",
+    ),
+    setting(
+        "passwords.breach_timeout",
+        Kind::Span(100, 5000),
+        "1s",
+        "For the whole look-up; after it the password is taken and the look-up noted as failed.",
+    ),
+    setting(
         "sessions.per_user",
         Kind::Whole(1, 10_000),
         "50",

@@ -12,7 +12,6 @@ use domain::input::{Flaw, Input, Rule};
 use domain::outcome::Outcome;
 use domain::policy::OwnWords;
 use domain::refusal::Refusal;
-use domain::rule::password::flaws;
 use domain::secret::Secret;
 use domain::token::Digest;
 use domain::user::{NewUser, Status};
@@ -36,10 +35,7 @@ impl Turn<'_> {
         let key = EmailKey::parse(email)
             .ok_or_else(|| Refusal::InvalidInput(vec![Flaw::new(Input::Email, Rule::Email)]))?;
         let own = OwnWords { username: None, email: Some(email) };
-        let wrong = flaws(&self.caller.contract.passwords, Input::Password, password, &own);
-        if !wrong.is_empty() {
-            return Err(Refusal::InvalidInput(wrong).into());
-        }
+        let fit = self.fit(Input::Password, password, &own, None).await.map_err(Refusal::InvalidInput)?;
         let roles = self.scene.house.roles.administrators();
         let (role, permissions) = match roles.first() {
             Some(role) => (role.clone(), Vec::new()),
@@ -60,7 +56,7 @@ impl Turn<'_> {
             permissions,
             status: Status::Active,
             attributes: Map::new(),
-            password_hash: Some(self.hash(password).await?),
+            password_hash: Some(self.hash(fit).await?),
             last_login_at: None,
             created_at: self.scene.now,
         };
