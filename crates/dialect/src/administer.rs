@@ -47,6 +47,14 @@ impl Inputs {
                 session: self.owned(Input::SessionId).unwrap_or_default(),
             },
             AdminVerb::EndSessions => AdminCommand::EndSessions { user: self.user()? },
+            AdminVerb::ClearLimits => AdminCommand::ClearLimits { user: self.user()? },
+            AdminVerb::StartReset => AdminCommand::StartReset { user: self.user()? },
+            AdminVerb::FactorsOff => AdminCommand::FactorsOff { user: self.user()? },
+            AdminVerb::ListEvents => AdminCommand::ListEvents {
+                user: self.user()?,
+                limit: self.number(Input::Limit),
+                cursor: self.owned(Input::Cursor),
+            },
             AdminVerb::ListKeys => AdminCommand::ListKeys,
             AdminVerb::CreateKey => AdminCommand::CreateKey {
                 name: self.owned(Input::Name).unwrap_or_default(),

@@ -118,9 +118,14 @@ fn inputs_of_admin(verb: AdminVerb) -> (&'static [Input], &'static [&'static [In
         AdminVerb::SetRole => (&[UserId, Role, Permissions], &[&[UserId], &[Role, Permissions]]),
         AdminVerb::SetStatus => (&[UserId, Status], &[&[UserId], &[Status]]),
         AdminVerb::EndSession => (&[UserId, SessionId], &[&[UserId], &[SessionId]]),
-        AdminVerb::ShowUser | AdminVerb::DeleteUser | AdminVerb::ListSessions | AdminVerb::EndSessions => {
-            (&[UserId], &[&[UserId]])
-        }
+        AdminVerb::ListEvents => (&[UserId, Limit, Cursor], &[&[UserId]]),
+        AdminVerb::ShowUser
+        | AdminVerb::DeleteUser
+        | AdminVerb::ListSessions
+        | AdminVerb::EndSessions
+        | AdminVerb::ClearLimits
+        | AdminVerb::StartReset
+        | AdminVerb::FactorsOff => (&[UserId], &[&[UserId]]),
         AdminVerb::ListKeys => (&[], &[]),
         AdminVerb::CreateKey => (&[Name, Scopes, Days], &[&[Name], &[Scopes], &[Days]]),
         AdminVerb::RevokeKey => (&[Key], &[&[Key]]),
@@ -244,10 +249,11 @@ pub fn not_in_refusal(slot: &Slot) -> Option<&'static str> {
         | Slot::Claims
         | Slot::Users
         | Slot::Keys
+        | Slot::Events
         | Slot::KeySecret
         | Slot::Total
         | Slot::Next => Some("it belongs to a yes"),
-        slot if slot.is_of_key() || slot.is_of_session() => Some("it belongs to a yes"),
+        slot if slot.is_of_key() || slot.is_of_event() || slot.is_of_session() => Some("it belongs to a yes"),
         Slot::Field | Slot::Label | Slot::Limit | Slot::Got | Slot::Message | Slot::Rule | Slot::Place => {
             Some("it belongs into messages")
         }
@@ -293,19 +299,25 @@ fn is_refresh(slot: &Slot) -> bool {
 const ADMIN_USERS: Verb = Verb::Admin(AdminVerb::ListUsers);
 const ADMIN_SESSIONS: Verb = Verb::Admin(AdminVerb::ListSessions);
 const ADMIN_KEYS: Verb = Verb::Admin(AdminVerb::ListKeys);
+const ADMIN_EVENTS: Verb = Verb::Admin(AdminVerb::ListEvents);
 const ADMIN_NEW_KEY: Verb = Verb::Admin(AdminVerb::CreateKey);
 
 fn not_of_admin(verb: Verb, slot: &Slot) -> Option<&'static str> {
     match slot {
-        Slot::Users | Slot::Next if verb != ADMIN_USERS => Some("only admin_list_users lists users"),
+        Slot::Users if verb != ADMIN_USERS => Some("only admin_list_users lists users"),
+        Slot::Events if verb != ADMIN_EVENTS => Some("only admin_list_events lists events"),
+        Slot::Next if ![ADMIN_USERS, ADMIN_EVENTS].contains(&verb) => {
+            Some("only lists that come in pages have it")
+        }
         Slot::Keys if verb != ADMIN_KEYS => Some("only admin_list_keys lists keys"),
         Slot::Total if ![ADMIN_USERS, ADMIN_KEYS].contains(&verb) => {
-            Some("only lists of administrators have it")
+            Some("only admin_list_users and admin_list_keys count")
         }
         Slot::KeySecret if verb != ADMIN_NEW_KEY => Some("only admin_create_key has it"),
         slot if slot.is_of_key() && verb != ADMIN_NEW_KEY => {
             Some("it belongs into a list of keys: {keys|each:SHAPE}")
         }
+        slot if slot.is_of_event() => Some("it belongs into a list of events: {events|each:SHAPE}"),
         _ => None,
     }
 }
@@ -338,6 +350,10 @@ fn shows_user(verb: Verb) -> bool {
                     | AdminVerb::ListSessions
                     | AdminVerb::EndSession
                     | AdminVerb::EndSessions
+                    | AdminVerb::ClearLimits
+                    | AdminVerb::StartReset
+                    | AdminVerb::FactorsOff
+                    | AdminVerb::ListEvents
                     | AdminVerb::ListKeys
                     | AdminVerb::CreateKey
                     | AdminVerb::RevokeKey

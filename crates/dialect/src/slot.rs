@@ -72,6 +72,19 @@ const SLOTS: &[(&str, Slot)] = &[
     ("key.last_used_at", Slot::KeyLastUsedAt),
     ("key.revoked_at", Slot::KeyRevokedAt),
     ("key.secret", Slot::KeySecret),
+    ("events", Slot::Events),
+    ("event.id", Slot::EventId),
+    ("event.at", Slot::EventAt),
+    ("event.kind", Slot::EventKind),
+    ("event.actor", Slot::EventActor),
+    ("event.by", Slot::EventBy),
+    ("event.session", Slot::EventSession),
+    ("event.contract", Slot::EventContract),
+    ("event.verb", Slot::EventVerb),
+    ("event.address", Slot::EventAddress),
+    ("event.result", Slot::EventResult),
+    ("event.request", Slot::EventRequest),
+    ("event.details", Slot::EventDetails),
     ("total", Slot::Total),
     ("next", Slot::Next),
     ("code", Slot::Code),
@@ -249,6 +262,7 @@ fn is_moment(slot: &Slot) -> bool {
             | Slot::KeyExpiresAt
             | Slot::KeyLastUsedAt
             | Slot::KeyRevokedAt
+            | Slot::EventAt
             | Slot::FactorSince
             | Slot::Now
     )

@@ -91,6 +91,8 @@ impl Transcript {
             return Err(format!("1: a transcript has at most {MAX_BYTES} bytes"));
         }
         let mut transcript = Transcript::default();
+        // Most conversations show what an administrator does; how one proves a second factor is shown in its own.
+        transcript.house.admin.require_factor = false;
         let lines: Vec<&str> = text.lines().collect();
         let mut at = 0;
         while at < lines.len() {
@@ -135,6 +137,8 @@ impl Transcript {
             };
         } else if let Some(word) = line.strip_prefix("mail: ") {
             self.house.recovery.mail = is_on(word)?;
+        } else if let Some(word) = line.strip_prefix("admin_factor: ") {
+            self.house.admin.require_factor = is_on(word)?;
         } else if let Some(word) = line.strip_prefix("require_verified: ") {
             self.house.recovery.require_verified = is_on(word)?;
         } else if let Some(ways) = line.strip_prefix("factors: ") {
@@ -148,7 +152,7 @@ impl Transcript {
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
             return Err(format!(
-                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, require_verified:, factors:, factor_roles:, user:, === and >>>"
+                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, admin_factor:, require_verified:, factors:, factor_roles:, user:, === and >>>"
             ));
         }
         Ok(())

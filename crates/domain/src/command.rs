@@ -73,7 +73,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [Verb; 43] = [
+    pub const ALL: [Verb; 47] = [
         Verb::SignUp,
         Verb::SignIn,
         Verb::Refresh,
@@ -108,6 +108,10 @@ impl Verb {
         Verb::Admin(AdminVerb::ListSessions),
         Verb::Admin(AdminVerb::EndSession),
         Verb::Admin(AdminVerb::EndSessions),
+        Verb::Admin(AdminVerb::ClearLimits),
+        Verb::Admin(AdminVerb::StartReset),
+        Verb::Admin(AdminVerb::FactorsOff),
+        Verb::Admin(AdminVerb::ListEvents),
         Verb::Admin(AdminVerb::ListKeys),
         Verb::Admin(AdminVerb::CreateKey),
         Verb::Admin(AdminVerb::RevokeKey),
@@ -168,6 +172,7 @@ impl Verb {
                     AdminVerb::ListUsers
                         | AdminVerb::ShowUser
                         | AdminVerb::ListSessions
+                        | AdminVerb::ListEvents
                         | AdminVerb::ListKeys
                 )
         )

@@ -78,7 +78,7 @@ kinds! {
     ClientBlocked = "client_blocked",
     /// The share of failed sign-ins of the whole server has become too large.
     SignInAlarm = "sign_in_alarm",
-    /// An operator lifted the limits of a user's password.
+    /// The limits of a user's password were lifted.
     LimitsCleared = "limits_cleared",
     /// The password was right, and the second factor was asked for.
     FactorAsked = "factor_asked",

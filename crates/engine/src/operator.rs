@@ -248,10 +248,8 @@ impl Engine {
     pub async fn clear_limits(&self, who: &Who) -> Result<User, OperatorError> {
         let user = self.need_account(who)?.user;
         let now = self.clock().now();
-        let event =
-            Event::inside(EventKind::LimitsCleared, now, Actor::Operator, "user unlock").about(Some(user.id));
-        let changes = vec![Change::ClearFailures { user: user.id }, event.noted()];
-        match self.store().record(changes).await? {
+        let event = Event::inside(EventKind::LimitsCleared, now, Actor::Operator, "user unlock");
+        match self.store().record(manage::limits_cleared(user.id, event)).await? {
             Ok(_) => Ok(user),
             Err(conflict) => Err(refused(sentence(conflict))),
         }

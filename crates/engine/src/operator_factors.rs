@@ -7,15 +7,13 @@ use domain::change::{Change, FactorChange};
 use domain::event::{Actor, Event, EventKind};
 use domain::factor::totp::SEED_BYTES;
 use domain::factor::{Factor, Factors, TOTP_PURPOSE};
-use domain::letter::{Letter, NewLetter};
+use domain::letter::Letter;
+use domain::rule::factor::switched_off;
 use domain::secret::SecretBytes;
-use domain::time::Moment;
 use domain::user::User;
 
 /// How often a change looks again when a request came between.
 const TRIES: usize = 8;
-/// How long the letter is worth sending.
-const LETTER_SECONDS: i64 = 3 * 86_400;
 
 impl Engine {
     /// Switches the second factor of a user off, for somebody who has lost phone and recovery codes. The password stays.
@@ -25,18 +23,12 @@ impl Engine {
         for _ in 0..TRIES {
             let now = self.clock().now();
             let account = self.need_account(who)?;
-            let user = account.user.id;
-            let Some((from, factors)) = self.store().factors(user)? else {
+            let Some((from, factors)) = self.store().factors(account.user.id)? else {
                 return Err(refused("this user has no second factor"));
             };
-            let mut changes = vec![Change::Factor(FactorChange::Drop { user, from })];
-            if factors.active().is_some() {
-                let switch = FactorChange::Switch { user, epoch: account.epoch, on: false };
-                changes.push(Change::Factor(switch));
-            }
             let event = Event::inside(EventKind::FactorRemoved, now, Actor::Operator, "user factors-off");
-            changes.push(event.about(Some(user)).noted());
-            changes.extend(letter(&account.user, now));
+            let letter = self.told(Letter::FactorRemoved, &account.user);
+            let changes = switched_off(&account, (from, &factors), event, letter);
             if self.store().record(changes).await?.is_ok() {
                 return Ok(User { second_factor: false, ..account.user });
             }
@@ -75,17 +67,4 @@ impl Engine {
         }
         Err(Fault::Contended("adopt_totp").into())
     }
-}
-
-fn letter(user: &User, at: Moment) -> Option<Change> {
-    Some(Change::Post(Box::new(NewLetter {
-        letter: Letter::FactorRemoved,
-        user: Some(user.id),
-        to: user.email.clone()?,
-        name: user.first_name.clone(),
-        language: String::new(),
-        link: None,
-        expires_at: at.plus_seconds(LETTER_SECONDS),
-        at,
-    })))
 }

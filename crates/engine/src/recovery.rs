@@ -6,10 +6,10 @@ use crate::operator::{OperatorError, Who};
 use domain::change::Change;
 use domain::event::{Actor, Event, EventKind};
 use domain::letter::{Letter, LinkId, NewLetter};
-use domain::link::{LinkKind, NewLink};
-use domain::rule::recovery::address_of;
+use domain::link::LinkKind;
+use domain::rule::recovery::{address_of, sent};
 use domain::secret::Secret;
-use domain::user::{Account, User};
+use domain::user::User;
 
 /// How often an operator's letter looks again when a request came between.
 const TRIES: usize = 3;
@@ -66,7 +66,12 @@ impl Engine {
             if !account.is_active() {
                 return Err(OperatorError::Refused(format!("{who} is switched off")));
             }
-            let mut changes = self.letter_with_link(&account, letter)?;
+            let Some(to) = address_of(&account.user) else {
+                return Err(OperatorError::Refused("the user has no e-mail address".to_owned()));
+            };
+            let whose = (Some(account.user.id), account.user.first_name.as_str());
+            let id = LinkId(self.chance().bytes()?);
+            let mut changes = sent(letter, whose, to, id, now);
             let event = Event::inside(EventKind::ResetAsked, now, Actor::Operator, command);
             changes.push(event.about(Some(account.user.id)).noted());
             if self.store().record(changes).await?.is_ok() {
@@ -74,21 +79,6 @@ impl Engine {
             }
         }
         Err(Fault::Contended("start_reset").into())
-    }
-
-    fn letter_with_link(&self, account: &Account, letter: Letter) -> Result<Vec<Change>, OperatorError> {
-        let user = &account.user;
-        let kind = LinkKind::of(letter).ok_or(Fault::Gone("the link of a letter"))?;
-        let Some((to, key)) = address_of(user) else {
-            return Err(OperatorError::Refused("the user has no e-mail address".to_owned()));
-        };
-        let now = self.clock().now();
-        let id = LinkId(self.chance().bytes()?);
-        let expires_at = now.plus_seconds(kind.lifetime_seconds());
-        let link =
-            NewLink { id, kind, user: Some(user.id), bound: Some(key), address: None, expires_at, at: now };
-        let letter = NewLetter { link: Some(id), expires_at, ..notice(letter, user, to, now) };
-        Ok(vec![Change::OpenLink(Box::new(link)), Change::Post(Box::new(letter))])
     }
 
     /// Tells the address held until now of what an operator changed (SEC-46). Nothing where no letters are delivered.

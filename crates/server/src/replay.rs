@@ -9,7 +9,6 @@ use dialect::transcript::{
     rendered,
 };
 use dialect::{Dialect, Pages};
-use domain::admin::AdminRules;
 use domain::factor::{base32, totp};
 use domain::house::House;
 use domain::id::UserId;
@@ -275,9 +274,9 @@ fn keep(kept: &mut Kept, name: &str, value: Option<String>, what: &str) -> Resul
     Ok(())
 }
 
-/// A conversation shows what an administrator does; how one proves a second factor is shown elsewhere.
+/// The rules of the house as the head of the conversation has them.
 fn house(head: &Transcript, limits: Limits) -> House {
-    let mut house = House { limits, admin: AdminRules { require_factor: false }, ..head.house.clone() };
+    let mut house = House { limits, ..head.house.clone() };
     for role in &head.factor_roles {
         house.roles.0.entry(role.clone()).or_default().needs_factor = true;
     }

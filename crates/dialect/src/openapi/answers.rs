@@ -249,6 +249,11 @@ fn of_admin_verb(verb: AdminVerb) -> &'static [&'static str] {
             &["not_permitted", "not_yours", "last_administrator", "reauth_required"]
         }
         AdminVerb::SetStatus => &["not_permitted", "not_yours", "last_administrator"],
+        AdminVerb::StartReset => {
+            &["not_permitted", "not_yours", "mail_off", "account_inactive", "account_suspended"]
+        }
+        AdminVerb::FactorsOff => &["not_permitted", "not_yours", "reauth_required"],
+        AdminVerb::ClearLimits | AdminVerb::ListEvents => &["not_permitted", "not_yours"],
         AdminVerb::EndSession | AdminVerb::EndSessions => &["not_permitted", "not_yours"],
         AdminVerb::RevokeKey => &["not_permitted", "not_yours", "reauth_required"],
     }

@@ -168,19 +168,27 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         Slot::FactorOn | Slot::FactorPending | Slot::FactorLocked | Slot::UserSecondFactor => {
             json!({ "type": "boolean" })
         }
-        Slot::UserId | Slot::Ended | Slot::Total | Slot::RetryAfter | Slot::Status | Slot::Limit => {
+        Slot::UserId
+        | Slot::EventId
+        | Slot::Ended
+        | Slot::Total
+        | Slot::RetryAfter
+        | Slot::Status
+        | Slot::Limit => {
             json!({ "type": "integer" })
         }
         Slot::AccessExpiresIn | Slot::RefreshExpiresIn => json!({ "type": "integer" }),
         Slot::UserActive | Slot::UserEmailVerified | Slot::SessionCurrent | Slot::Exists => {
             json!({ "type": "boolean" })
         }
-        Slot::UserUuid | Slot::TokenUuid | Slot::SessionId => json!({ "type": "string", "format": "uuid" }),
+        Slot::UserUuid | Slot::TokenUuid | Slot::SessionId | Slot::EventSession => {
+            json!({ "type": "string", "format": "uuid" })
+        }
         Slot::UserStatus => json!({ "enum": ["active", "inactive", "suspended"] }),
         Slot::UserPermissions | Slot::KeyScopes => json!({ "type": "array", "items": { "type": "string" } }),
-        Slot::UserAttributes | Slot::Claims => json!({ "type": "object" }),
+        Slot::UserAttributes | Slot::EventDetails | Slot::Claims => json!({ "type": "object" }),
         Slot::UserAttribute(_) | Slot::Flaws => json!({}),
-        Slot::Place | Slot::Sessions | Slot::Users | Slot::Keys => json!({ "type": "array" }),
+        Slot::Place | Slot::Sessions | Slot::Users | Slot::Keys | Slot::Events => json!({ "type": "array" }),
         Slot::UserCreatedAt
         | Slot::UserLastLoginAt
         | Slot::AccessExpiresAt
@@ -193,6 +201,7 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::KeyExpiresAt
         | Slot::KeyLastUsedAt
         | Slot::KeyRevokedAt
+        | Slot::EventAt
         | Slot::FactorSince
         | Slot::Issued
         | Slot::Expires
@@ -209,6 +218,14 @@ fn of_value(slot: &Slot, form: &Form) -> Value {
         | Slot::KeyId
         | Slot::KeyName
         | Slot::KeySecret
+        | Slot::EventKind
+        | Slot::EventActor
+        | Slot::EventBy
+        | Slot::EventContract
+        | Slot::EventVerb
+        | Slot::EventAddress
+        | Slot::EventResult
+        | Slot::EventRequest
         | Slot::Next
         | Slot::HalfWay
         | Slot::FactorSecret
@@ -273,6 +290,10 @@ fn can_be_absent(slot: &Slot) -> bool {
             | Slot::KeyCreatedAt
             | Slot::KeyExpiresAt
             | Slot::KeySecret
+            | Slot::EventId
+            | Slot::EventAt
+            | Slot::EventKind
+            | Slot::EventDetails
             | Slot::Total
             | Slot::Claims
             | Slot::SessionId

@@ -1,6 +1,6 @@
 //! What does the engine answer in these tests?
 
-use domain::admin::{AdminCommand, AdminKey, Items, KeyId, Listed, Scope, Scopes};
+use domain::admin::{AdminCommand, AdminKey, Items, KeyId, Listed, Scope, Scopes, ShownEvent};
 use domain::command::Command;
 use domain::contract::{ClaimsPlan, Contract, RefreshForm};
 use domain::factor::FactorState;
@@ -186,14 +186,22 @@ fn administered(command: &AdminCommand, user: User) -> Outcome {
     match command {
         AdminCommand::ListUsers(_) => {
             let next = Some("00112233445566778899aabbccddeeff");
-            Outcome::Listed(list(Items::Users(vec![user.clone(), self::user(true)]), 7, next))
+            Outcome::Listed(list(Items::Users(vec![user.clone(), self::user(true)]), Some(7), next))
         }
         AdminCommand::ListKeys => {
             let used = AdminKey { last_used_at: Some(NOW), revoked_at: Some(NOW), ..key() };
-            Outcome::Listed(list(Items::Keys(vec![key(), used]), 2, None))
+            Outcome::Listed(list(Items::Keys(vec![key(), used]), Some(2), None))
         }
         AdminCommand::CreateKey { .. } => Outcome::KeyMade { key: key(), secret: Secret::new("csk_SECRET") },
-        AdminCommand::DeleteUser { .. } | AdminCommand::RevokeKey { .. } => Outcome::Done { ended: 0 },
+        AdminCommand::ListEvents { .. } => {
+            let next = Some("00112233445566778899aabbccddeeff");
+            Outcome::Listed(list(Items::Events(vec![event(true), event(false)]), None, next))
+        }
+        AdminCommand::DeleteUser { .. }
+        | AdminCommand::ClearLimits { .. }
+        | AdminCommand::StartReset { .. }
+        | AdminCommand::FactorsOff { .. }
+        | AdminCommand::RevokeKey { .. } => Outcome::Done { ended: 0 },
         AdminCommand::ListSessions { .. } => Outcome::SessionsListed { sessions: sessions() },
         AdminCommand::EndSession { .. } => Outcome::Done { ended: 1 },
         AdminCommand::EndSessions { .. } => Outcome::Done { ended: 3 },
@@ -203,6 +211,25 @@ fn administered(command: &AdminCommand, user: User) -> Outcome {
         | AdminCommand::EditUser { .. }
         | AdminCommand::SetRole { .. }
         | AdminCommand::SetStatus { .. } => Outcome::UserShown { user },
+    }
+}
+
+/// Of an administrator's request, or of the console.
+fn event(requested: bool) -> ShownEvent {
+    let text = |text: &str| if requested { text.to_owned() } else { String::new() };
+    ShownEvent {
+        number: 7,
+        at: NOW,
+        kind: "user_edited".to_owned(),
+        actor: if requested { "admin" } else { "operator" }.to_owned(),
+        by: requested.then(|| "0190a3c4-5d6e-7f80-9a1b-2c3d4e5f6072".to_owned()),
+        session: requested.then(|| "0190a3c4-5d6e-7f80-9a1b-2c3d4e5f6073".to_owned()),
+        contract: text("admin"),
+        verb: "admin_edit_user".to_owned(),
+        address: text("192.0.2.1"),
+        result: text("taken"),
+        request: text("0190a3c4-5d6e-7f80-9a1b-2c3d4e5f6074"),
+        details: Map::from_iter([("fields".to_owned(), json!("email"))]),
     }
 }
 

@@ -31,6 +31,14 @@ pub enum AdminVerb {
     EndSession,
     /// End all sessions of a user.
     EndSessions,
+    /// Lift the limits of a user's password.
+    ClearLimits,
+    /// Send a user a letter to set a new password.
+    StartReset,
+    /// Switch the second factor of a user off.
+    FactorsOff,
+    /// List what happened to a user.
+    ListEvents,
     /// List the keys that the caller may manage.
     ListKeys,
     /// Make a key.
@@ -41,7 +49,7 @@ pub enum AdminVerb {
 
 impl AdminVerb {
     /// Every verb, in the order of the documentation.
-    pub const ALL: [AdminVerb; 14] = [
+    pub const ALL: [AdminVerb; 18] = [
         AdminVerb::Bootstrap,
         AdminVerb::ListUsers,
         AdminVerb::ShowUser,
@@ -53,6 +61,10 @@ impl AdminVerb {
         AdminVerb::ListSessions,
         AdminVerb::EndSession,
         AdminVerb::EndSessions,
+        AdminVerb::ClearLimits,
+        AdminVerb::StartReset,
+        AdminVerb::FactorsOff,
+        AdminVerb::ListEvents,
         AdminVerb::ListKeys,
         AdminVerb::CreateKey,
         AdminVerb::RevokeKey,
@@ -72,6 +84,10 @@ impl AdminVerb {
             AdminVerb::ListSessions => "admin_list_sessions",
             AdminVerb::EndSession => "admin_end_session",
             AdminVerb::EndSessions => "admin_end_sessions",
+            AdminVerb::ClearLimits => "admin_clear_limits",
+            AdminVerb::StartReset => "admin_start_reset",
+            AdminVerb::FactorsOff => "admin_factors_off",
+            AdminVerb::ListEvents => "admin_list_events",
             AdminVerb::ListKeys => "admin_list_keys",
             AdminVerb::CreateKey => "admin_create_key",
             AdminVerb::RevokeKey => "admin_revoke_key",
@@ -91,6 +107,10 @@ impl AdminVerb {
             AdminVerb::SetRole => Permit::Admin(Scope::RolesGrant),
             AdminVerb::DeleteUser => Permit::Admin(Scope::UsersDelete),
             AdminVerb::EndSession | AdminVerb::EndSessions => Permit::Admin(Scope::SessionsEnd),
+            AdminVerb::ClearLimits => Permit::Admin(Scope::LimitsClear),
+            AdminVerb::StartReset => Permit::Admin(Scope::ResetsStart),
+            AdminVerb::FactorsOff => Permit::Admin(Scope::FactorsOff),
+            AdminVerb::ListEvents => Permit::Admin(Scope::AuditRead),
             AdminVerb::ListKeys | AdminVerb::CreateKey | AdminVerb::RevokeKey => {
                 Permit::Admin(Scope::KeysManage)
             }
@@ -203,6 +223,30 @@ pub enum AdminCommand {
         /// Whose.
         user: Uuid,
     },
+    /// Lift the limits of a user's password.
+    ClearLimits {
+        /// Whose.
+        user: Uuid,
+    },
+    /// Send a user a letter to set a new password.
+    StartReset {
+        /// To whom.
+        user: Uuid,
+    },
+    /// Switch the second factor of a user off.
+    FactorsOff {
+        /// Whose.
+        user: Uuid,
+    },
+    /// List what happened to a user, the newest first.
+    ListEvents {
+        /// To whom.
+        user: Uuid,
+        /// Events of one page, 1 to 200.
+        limit: Option<i64>,
+        /// Where the page begins, as the page before said it.
+        cursor: Option<String>,
+    },
     /// List the keys that the caller may manage.
     ListKeys,
     /// Make a key.
@@ -236,6 +280,10 @@ impl AdminCommand {
             AdminCommand::ListSessions { .. } => AdminVerb::ListSessions,
             AdminCommand::EndSession { .. } => AdminVerb::EndSession,
             AdminCommand::EndSessions { .. } => AdminVerb::EndSessions,
+            AdminCommand::ClearLimits { .. } => AdminVerb::ClearLimits,
+            AdminCommand::StartReset { .. } => AdminVerb::StartReset,
+            AdminCommand::FactorsOff { .. } => AdminVerb::FactorsOff,
+            AdminCommand::ListEvents { .. } => AdminVerb::ListEvents,
             AdminCommand::ListKeys => AdminVerb::ListKeys,
             AdminCommand::CreateKey { .. } => AdminVerb::CreateKey,
             AdminCommand::RevokeKey { .. } => AdminVerb::RevokeKey,

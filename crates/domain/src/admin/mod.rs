@@ -12,6 +12,7 @@ use crate::id::UserId;
 use crate::time::Moment;
 use crate::token::Digest;
 use crate::user::User;
+use serde_json::{Map, Value};
 
 /// The rules of the house for administrators.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,37 @@ pub enum Items {
     Users(Vec<User>),
     /// Admin keys.
     Keys(Vec<AdminKey>),
+    /// Events of the audit trail.
+    Events(Vec<ShownEvent>),
+}
+
+/// An event of the audit trail, as administrators see it: no internal number of a user or session is in it (SEC-93).
+#[derive(Clone, Debug)]
+pub struct ShownEvent {
+    /// Its number in the trail.
+    pub number: i64,
+    /// When.
+    pub at: Moment,
+    /// Name of the kind.
+    pub kind: String,
+    /// Who did it, in a word.
+    pub actor: String,
+    /// Public id of the administrator or admin key who did it; absent for others, and once that administrator is gone.
+    pub by: Option<String>,
+    /// Public id of the session.
+    pub session: Option<String>,
+    /// Through which contract; empty for the console.
+    pub contract: String,
+    /// The verb or command.
+    pub verb: String,
+    /// Client address.
+    pub address: String,
+    /// Code of the refusal; empty when granted.
+    pub result: String,
+    /// Id of the request, as in the log.
+    pub request: String,
+    /// More about it.
+    pub details: Map<String, Value>,
 }
 
 /// One page of a list.
@@ -45,8 +77,8 @@ pub enum Items {
 pub struct Listed {
     /// The items.
     pub items: Items,
-    /// How many there are on all pages.
-    pub total: u64,
+    /// How many there are on all pages; absent where nobody counts them.
+    pub total: Option<u64>,
     /// Where the next page begins; absent on the last one.
     pub next: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use crate::change::{Change, FactorChange};
-use crate::event::EventKind;
+use crate::event::{Event, EventKind};
 use crate::factor::half_way::{HALF_WAY_SECONDS, HalfWay, HalfWayKind};
 use crate::factor::{Factors, Used};
 use crate::id::UserId;
@@ -116,6 +116,23 @@ pub fn removing(account: &Account, from: i64, told: Vec<Change>, scene: &Scene<'
     ];
     changes.extend(told);
     changes.extend(scene.letter(Letter::FactorRemoved, &account.user, None));
+    changes
+}
+
+/// Switches the second factor of somebody else off, whether it is in force or waits for its first code.
+pub fn switched_off(
+    account: &Account,
+    (from, factors): (i64, &Factors),
+    note: Event,
+    letter: Option<Change>,
+) -> Vec<Change> {
+    let user = account.user.id;
+    let mut changes = vec![Change::Factor(FactorChange::Drop { user, from })];
+    if factors.active().is_some() {
+        changes.push(Change::Factor(FactorChange::Switch { user, epoch: account.epoch, on: false }));
+    }
+    changes.push(note.about(Some(user)).noted());
+    changes.extend(letter);
     changes
 }
 

@@ -6,6 +6,7 @@ use crate::admin::{AdminChange, Scope, Scopes};
 use crate::change::Change;
 use crate::contract::Purpose;
 use crate::event::{Detail, Event};
+use crate::id::UserId;
 use crate::refusal::Refusal;
 use crate::role::Roles;
 use crate::session::EndReason;
@@ -101,6 +102,11 @@ pub fn deleted(account: &Account, roles: &Roles, note: Event) -> Vec<Change> {
     changes.push(Change::DeleteUser { user, epoch: account.epoch });
     changes.extend(kept(&account.user, None, roles));
     changes
+}
+
+/// Lifts the limits of a user's password, as a reset would.
+pub fn limits_cleared(user: UserId, note: Event) -> Vec<Change> {
+    vec![Change::ClearFailures { user }, note.about(Some(user)).noted()]
 }
 
 /// Ends every session, and cuts every token without one.

@@ -5,6 +5,7 @@
 use super::Scene;
 use crate::change::Change;
 use crate::event::EventKind;
+use crate::id::UserId;
 use crate::identifier::EmailKey;
 use crate::letter::{Letter, LinkId, NewLetter};
 use crate::link::{Link, LinkKind, NewLink, Offer, Offered};
@@ -139,6 +140,24 @@ pub fn welcome(name: &str, to: Address, id: LinkId, scene: &Scene<'_>) -> Change
         at: scene.now,
     };
     scene.offer(vec![Offered { letter, recipient: to.1, link: Some(link) }])
+}
+
+/// A letter with a link that somebody else sends to a user, in the language of the house; `user` is absent where the
+/// user is added earlier in the same list. Nothing for a letter without a link.
+pub fn sent(
+    letter: Letter,
+    (user, name): (Option<UserId>, &str),
+    to: Address,
+    id: LinkId,
+    now: Moment,
+) -> Vec<Change> {
+    let Some(kind) = LinkKind::of(letter) else { return Vec::new() };
+    let expires_at = now.plus_seconds(kind.lifetime_seconds());
+    let (to, key) = to;
+    let link = NewLink { id, kind, user, bound: Some(key), address: None, expires_at, at: now };
+    let (name, language) = (name.to_owned(), String::new());
+    let letter = NewLetter { letter, user, to, name, language, link: Some(id), expires_at, at: now };
+    vec![Change::OpenLink(Box::new(link)), Change::Post(Box::new(letter))]
 }
 
 /// What a sign-up with an address that has an account changes: its owner is told, and nobody else (SEC-14).

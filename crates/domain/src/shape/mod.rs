@@ -2,11 +2,13 @@
 //!
 //! Literal parts are bytes already; only slots are looked up. No expressions: what a slot can say is this closed list.
 
+mod list;
 mod write;
 
+pub use list::List;
 pub use write::{short_id, text, text_slots};
 
-use crate::admin::{AdminKey, Listed};
+use crate::admin::{AdminKey, Listed, ShownEvent};
 use crate::secret::Secret;
 use crate::session::ShownSession;
 use crate::time::Moment;
@@ -153,6 +155,32 @@ pub enum Slot {
     KeyRevokedAt,
     /// The text of the admin key that was just made.
     KeySecret,
+    /// The events of a page; only as a list of shapes.
+    Events,
+    /// Of an event: number in the trail.
+    EventId,
+    /// Of an event: when.
+    EventAt,
+    /// Of an event: name of the kind.
+    EventKind,
+    /// Of an event: who did it, in a word.
+    EventActor,
+    /// Of an event: public id of the administrator or key who did it.
+    EventBy,
+    /// Of an event: public id of the session.
+    EventSession,
+    /// Of an event: through which contract.
+    EventContract,
+    /// Of an event: the verb or command.
+    EventVerb,
+    /// Of an event: client address.
+    EventAddress,
+    /// Of an event: code of the refusal.
+    EventResult,
+    /// Of an event: id of the request.
+    EventRequest,
+    /// Of an event: more about it, as an object.
+    EventDetails,
     /// How many items there are on all pages.
     Total,
     /// Where the next page begins.
@@ -197,93 +225,6 @@ pub enum Slot {
     Rule,
     /// In items of a list of flaws: where the input stands, as a list (`["body", "email"]`).
     Place,
-}
-
-/// What a template can list. Closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
-    /// The live sessions of the user.
-    Sessions,
-    /// The users of a page.
-    Users,
-    /// Admin keys.
-    Keys,
-}
-
-impl List {
-    /// Every list.
-    pub const ALL: [List; 3] = [List::Sessions, List::Users, List::Keys];
-
-    /// The slot that says the list itself.
-    pub const fn slot(self) -> Slot {
-        match self {
-            List::Sessions => Slot::Sessions,
-            List::Users => Slot::Users,
-            List::Keys => Slot::Keys,
-        }
-    }
-
-    /// Whether a slot is filled from the things of this list.
-    pub const fn fills(self, slot: &Slot) -> bool {
-        match self {
-            List::Sessions => slot.is_of_session(),
-            List::Users => slot.is_of_user(),
-            List::Keys => slot.is_of_key(),
-        }
-    }
-}
-
-impl Slot {
-    /// Whether it says something of one user.
-    pub const fn is_of_user(&self) -> bool {
-        use Slot::*;
-        matches!(
-            self,
-            UserId
-                | UserUuid
-                | UserShortId(_)
-                | UserUsername
-                | UserEmail
-                | UserFirstName
-                | UserLastName
-                | UserFullName
-                | UserPhoneNumber
-                | UserAvatar
-                | UserRole
-                | UserPermissions
-                | UserStatus
-                | UserActive
-                | UserEmailVerified
-                | UserCreatedAt
-                | UserLastLoginAt
-                | UserAttributes
-                | UserAttribute(_)
-        )
-    }
-
-    /// Whether it says something of one session of a list.
-    pub const fn is_of_session(&self) -> bool {
-        matches!(
-            self,
-            Slot::SessionId
-                | Slot::SessionContract
-                | Slot::SessionDevice
-                | Slot::SessionAddress
-                | Slot::SessionCreatedAt
-                | Slot::SessionSeenAt
-                | Slot::SessionExpiresAt
-                | Slot::SessionCurrent
-        )
-    }
-
-    /// Whether it says something of one admin key.
-    pub const fn is_of_key(&self) -> bool {
-        use Slot::*;
-        matches!(
-            self,
-            KeyId | KeyName | KeyScopes | KeyCreatedAt | KeyExpiresAt | KeyLastUsedAt | KeyRevokedAt
-        )
-    }
 }
 
 /// How a value is written.
@@ -399,6 +340,8 @@ pub struct Facts<'a> {
     pub listed: Option<&'a Listed>,
     /// An admin key, and its text when it was just made.
     pub key: Option<(&'a AdminKey, Option<&'a Secret>)>,
+    /// The event of the list that is being written.
+    pub event: Option<&'a ShownEvent>,
     /// Claims of a verified token.
     pub verified: Option<&'a serde_json::Map<String, Value>>,
     /// The refusal.

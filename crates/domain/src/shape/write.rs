@@ -6,7 +6,7 @@
 )]
 
 use super::{Absent, Facts, Form, List, Part, Shape, Slot, SlotUse, TextPart};
-use crate::admin::Items;
+use crate::admin::{Items, ShownEvent};
 use crate::secret::Secret;
 use crate::time::Moment;
 use crate::user::Status;
@@ -109,6 +109,7 @@ impl List {
             List::Sessions => &Slot::Sessions,
             List::Users => &Slot::Users,
             List::Keys => &Slot::Keys,
+            List::Events => &Slot::Events,
         }
     }
 }
@@ -134,7 +135,13 @@ fn write_each(list: List, shape: &Shape, facts: &Facts<'_>, out: &mut Vec<u8>) {
                 shape.write(&Facts { key: Some((key, None)), ..*facts }, out);
             }
         }
-        (List::Users | List::Keys, _) => {}
+        (List::Events, Some(Items::Events(events))) => {
+            for event in events {
+                comma(out);
+                shape.write(&Facts { event: Some(event), ..*facts }, out);
+            }
+        }
+        (List::Users | List::Keys | List::Events, _) => {}
     }
     out.push(b']');
 }
@@ -245,10 +252,13 @@ fn fill_listed<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
     let moment = |at: Option<Moment>| at.map_or(Filled::Null, Filled::At);
     if let Some(listed) = facts.listed {
         match slot {
-            Slot::Total => return Some(Filled::Int(i64::try_from(listed.total).unwrap_or(i64::MAX))),
+            Slot::Total => return Some(Filled::Int(i64::try_from(listed.total?).unwrap_or(i64::MAX))),
             Slot::Next => return Some(optional(listed.next.as_deref())),
             _ => {}
         }
+    }
+    if let Some(event) = facts.event {
+        return fill_event(slot, event);
     }
     let (key, secret) = facts.key?;
     Some(match slot {
@@ -260,6 +270,26 @@ fn fill_listed<'a>(slot: &Slot, facts: &Facts<'a>) -> Option<Filled<'a>> {
         Slot::KeyLastUsedAt => moment(key.last_used_at),
         Slot::KeyRevokedAt => moment(key.revoked_at),
         Slot::KeySecret => optional(secret.map(Secret::expose)),
+        _ => return None,
+    })
+}
+
+/// What is not known of an event is absent, not empty.
+fn fill_event<'a>(slot: &Slot, event: &'a ShownEvent) -> Option<Filled<'a>> {
+    let known = |text: &'a str| optional(Some(text).filter(|text| !text.is_empty()));
+    Some(match slot {
+        Slot::EventId => Filled::Int(event.number),
+        Slot::EventAt => Filled::At(event.at),
+        Slot::EventKind => Filled::Str(&event.kind),
+        Slot::EventActor => known(&event.actor),
+        Slot::EventBy => optional(event.by.as_deref()),
+        Slot::EventSession => optional(event.session.as_deref()),
+        Slot::EventContract => known(&event.contract),
+        Slot::EventVerb => known(&event.verb),
+        Slot::EventAddress => known(&event.address),
+        Slot::EventResult => known(&event.result),
+        Slot::EventRequest => known(&event.request),
+        Slot::EventDetails => Filled::Object(&event.details),
         _ => return None,
     })
 }

@@ -203,7 +203,7 @@ impl Turn<'_> {
     }
 
     /// Refused where no letters are delivered: nothing pretends.
-    fn needs_mail(&self) -> Result<(), Refusal> {
+    pub(super) fn needs_mail(&self) -> Result<(), Refusal> {
         if self.scene.house.recovery.mail { Ok(()) } else { Err(Refusal::MailOff) }
     }
 

@@ -22,7 +22,7 @@ impl Turn<'_> {
 
     pub(super) fn list_keys(&self, admin: &Administrator) -> Result<Outcome, Error> {
         let keys = self.managed_keys(admin)?;
-        let total = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        let total = Some(u64::try_from(keys.len()).unwrap_or(u64::MAX));
         Ok(Outcome::Listed(Listed { items: Items::Keys(keys), total, next: None }))
     }
 

@@ -3,6 +3,8 @@
 //! The door has checked the scope. What a change does to a user is the same as on the console: `domain::rule::manage`.
 
 mod bootstrap;
+mod care;
+mod events;
 mod keys;
 mod search;
 mod sessions;
@@ -144,6 +146,12 @@ impl Turn<'_> {
             AdminCommand::ListSessions { user } => self.list_sessions_of(user),
             AdminCommand::EndSession { user, session } => self.end_session_of(admin, user, &session).await,
             AdminCommand::EndSessions { user } => self.end_sessions(admin, user).await,
+            AdminCommand::ClearLimits { user } => self.clear_limits_of(admin, user).await,
+            AdminCommand::StartReset { user } => self.start_reset_of(admin, user).await,
+            AdminCommand::FactorsOff { user } => self.factors_off_of(admin, user).await,
+            AdminCommand::ListEvents { user, limit, cursor } => {
+                self.list_events_of(user, limit, cursor.as_deref())
+            }
             AdminCommand::ListKeys => self.list_keys(admin),
             AdminCommand::CreateKey { name, scopes, days } => {
                 self.create_key(admin, name, &scopes, days).await

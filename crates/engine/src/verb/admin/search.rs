@@ -27,9 +27,9 @@ impl Turn<'_> {
         let limit = usize::try_from(search.limit.saturating_sub(1)).unwrap_or(0);
         let more = accounts.len() > limit;
         accounts.truncate(limit);
-        let next = accounts.last().filter(|_| more).map(|last| self.cursor(&search, last.user.id));
+        let next = accounts.last().filter(|_| more).map(|last| self.cursor(last.user.id.0, mark(&search)));
         let users = accounts.into_iter().map(|account| account.user).collect();
-        Ok(Outcome::Listed(Listed { items: Items::Users(users), total, next }))
+        Ok(Outcome::Listed(Listed { items: Items::Users(users), total: Some(total), next }))
     }
 
     pub(super) fn show_user(&self, user: Uuid) -> Result<Outcome, Error> {
@@ -39,11 +39,7 @@ impl Turn<'_> {
     /// One more than the page holds is asked for, to learn whether there is another page.
     fn read_query(&self, query: UserQuery) -> Result<UserSearch, Error> {
         let flaw = |input, rule| Error::from(Refusal::InvalidInput(vec![Flaw::new(input, rule)]));
-        let limit = query.limit.unwrap_or(PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            let rule = if limit < 1 { Rule::TooSmall } else { Rule::TooLarge };
-            return Err(flaw(Input::Limit, rule));
-        }
+        let limit = read_limit(query.limit)?;
         let status = match query.status.as_deref() {
             Some(name) => Some(Status::parse(name).ok_or_else(|| flaw(Input::Status, Rule::OneOf))?),
             None => None,
@@ -57,31 +53,47 @@ impl Turn<'_> {
             role: query.role,
             status,
             after: None,
-            limit: u32::try_from(limit + 1).unwrap_or(1),
+            limit: limit + 1,
         };
         if let Some(cursor) = &query.cursor {
-            search.after =
-                Some(self.read_cursor(&search, cursor).ok_or_else(|| flaw(Input::Cursor, Rule::Pattern))?);
+            search.after = Some(UserId(self.read_cursor(cursor, mark(&search))?));
         }
         Ok(search)
     }
 
     /// Sealed, and bound to what was searched for: it opens no other list (SEC-95).
-    fn cursor(&self, search: &UserSearch, last: UserId) -> String {
-        let ticket = Ticket { session: last.0, counter: mark(search), kind: Kind::Cursor };
-        self.engine.mint().seal(&ticket)
+    pub(super) fn cursor(&self, last: i64, mark: u32) -> String {
+        self.engine.mint().seal(&Ticket { session: last, counter: mark, kind: Kind::Cursor })
     }
 
-    fn read_cursor(&self, search: &UserSearch, cursor: &str) -> Option<UserId> {
-        let ticket = self.engine.mint().open(cursor)?;
-        (ticket.kind == Kind::Cursor && ticket.counter == mark(search)).then_some(UserId(ticket.session))
+    /// The last item of the page before. Refused: a cursor of another list, a made-up one.
+    pub(super) fn read_cursor(&self, cursor: &str, mark: u32) -> Result<i64, Error> {
+        let ticket = self.engine.mint().open(cursor);
+        let ticket = ticket.filter(|ticket| ticket.kind == Kind::Cursor && ticket.counter == mark);
+        let flaw = || Refusal::InvalidInput(vec![Flaw::new(Input::Cursor, Rule::Pattern)]);
+        Ok(ticket.ok_or_else(flaw)?.session)
     }
+}
+
+/// Items of a page (SEC-95). Refused: none, and more than 200.
+pub(super) fn read_limit(limit: Option<i64>) -> Result<u32, Error> {
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let rule = if limit < 1 { Rule::TooSmall } else { Rule::TooLarge };
+        return Err(Refusal::InvalidInput(vec![Flaw::new(Input::Limit, rule)]).into());
+    }
+    Ok(u32::try_from(limit).unwrap_or(1))
 }
 
 /// 32 bits that stand for the filters, not for the page.
 fn mark(search: &UserSearch) -> u32 {
     let filters = UserSearch { after: None, limit: 0, ..search.clone() };
-    let digest = Digest::of(&format!("{filters:?}"));
+    mark_of(&format!("{filters:?}"))
+}
+
+/// 32 bits that stand for a list.
+pub(super) fn mark_of(list: &str) -> u32 {
+    let digest = Digest::of(list);
     let [a, b, c, d, ..] = *digest.bytes();
     u32::from_be_bytes([a, b, c, d])
 }

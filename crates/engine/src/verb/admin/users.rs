@@ -12,7 +12,7 @@ use domain::letter::Letter;
 use domain::outcome::Outcome;
 use domain::refusal::Refusal;
 use domain::rule::manage;
-use domain::rule::recovery::address_of;
+use domain::rule::recovery::{address_of, sent};
 use domain::session::EndReason;
 use domain::user::{NewUser, Status, User, UserEdit};
 use serde_json::Map;
@@ -24,7 +24,8 @@ const MAX_NAME: usize = 100;
 const MAX_PERMISSIONS: usize = 100;
 
 impl Turn<'_> {
-    /// Adds a user without a password: administrators choose none (SEC-47).
+    /// Adds a user without a password: administrators choose none (SEC-47). Where letters are delivered, the user gets one
+    /// to set the first password.
     pub(super) async fn create_user(
         &self,
         admin: &Administrator,
@@ -37,7 +38,7 @@ impl Turn<'_> {
             return Err(flawed(Flaw::new(Input::Email, Rule::NoneOf)));
         }
         let role = request.role.clone().unwrap_or_default();
-        check_names(Input::Role, [role.as_str()])?;
+        self.check_role(&role)?;
         let roles = &self.scene.house.roles;
         let gives = !role.is_empty() && role != self.caller.contract.newcomer.role;
         if gives
@@ -66,13 +67,25 @@ impl Turn<'_> {
             created_at: self.scene.now,
         };
         let note = self.note_by(admin, EventKind::UserCreated);
-        match self.record(manage::added(user.clone(), note)).await? {
+        let mut changes = manage::added(user.clone(), note);
+        if let Some(to) = user.email.clone().filter(|_| self.scene.house.recovery.mail) {
+            let whose = (None, user.first_name.as_str());
+            changes.extend(sent(Letter::Invitation, whose, to, self.link_id()?, self.scene.now));
+        }
+        match self.record(changes).await? {
             Ok(applied) => {
                 let id = applied.user.ok_or(Fault::Gone("the id of a new user"))?;
                 Ok(Outcome::UserShown { user: user.into_user(id) })
             }
             Err(conflict) => Err(told(conflict).map_or_else(contended, Error::from)),
         }
+    }
+
+    /// Refused: a text that is no name; where roles are configured, one that is none of them.
+    fn check_role(&self, role: &str) -> Result<(), Error> {
+        check_names(Input::Role, [role])?;
+        let known = self.scene.house.check_role(role).is_ok();
+        if known { Ok(()) } else { Err(flawed(Flaw::new(Input::Role, Rule::OneOf))) }
     }
 
     pub(super) async fn edit_user(
@@ -100,10 +113,7 @@ impl Turn<'_> {
         role: Option<String>,
         permissions: Option<Vec<String>>,
     ) -> Result<Outcome, Error> {
-        check_names(Input::Role, role.as_deref())?;
-        if role.as_deref().is_some_and(|role| self.scene.house.check_role(role).is_err()) {
-            return Err(flawed(Flaw::new(Input::Role, Rule::OneOf)));
-        }
+        role.as_deref().map_or(Ok(()), |role| self.check_role(role))?;
         let names = permissions.iter().flatten().map(String::as_str);
         check_names(Input::Permissions, names)?;
         if permissions.as_ref().is_some_and(|names| names.len() > MAX_PERMISSIONS) {
