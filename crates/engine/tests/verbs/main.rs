@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 mod breach;
+mod care;
 mod factors;
 mod family;
 mod foreign;

@@ -36,13 +36,13 @@ impl World {
         self.engine.edit_user(&Who::parse(name), &change).await.unwrap();
     }
 
-    fn letters(&self, letter: Letter, to: &str) -> Vec<Post> {
+    pub fn letters(&self, letter: Letter, to: &str) -> Vec<Post> {
         let waiting = self.engine.letters_waiting(None, 1000).unwrap();
         waiting.into_iter().filter(|post| post.letter == letter && post.to == to).collect()
     }
 
     /// The token in the newest letter of a kind, as its reader finds it.
-    fn token(&self, letter: Letter, to: &str) -> String {
+    pub fn token(&self, letter: Letter, to: &str) -> String {
         let link = self.letters(letter, to).last().unwrap().link.unwrap();
         self.engine.link_token(LinkKind::of(letter).unwrap(), link).expose().to_owned()
     }
