@@ -3,7 +3,7 @@
 //! The user comes from the link alone (SEC-42). Nothing here gives a token, and nothing touches a second factor (SEC-41).
 
 use super::Scene;
-use crate::change::Change;
+use crate::change::{Change, FactorChange};
 use crate::event::EventKind;
 use crate::id::UserId;
 use crate::identifier::EmailKey;
@@ -188,13 +188,27 @@ fn verified(account: &Account, email: Option<Address>, scene: &Scene<'_>) -> Cha
 /// Sets a new password by a link. Everything that relied on the old one ends with it: sessions, other links, pending
 /// changes (SEC-43).
 ///
-/// The first proof of the mailbox also ends what was prepared before it (SEC-36): ways back to a former address.
-pub fn reset(account: &Account, link: &Link, hash: StoredHash, scene: &Scene<'_>) -> Vec<Change> {
+/// The first proof of the mailbox also ends what was prepared before it (SEC-36): ways back to a former address, and
+/// second factors, whose version is `factors`. A later reset leaves the factor alone (SEC-41).
+pub fn reset(
+    account: &Account,
+    link: &Link,
+    hash: StoredHash,
+    factors: Option<i64>,
+    scene: &Scene<'_>,
+) -> Vec<Change> {
     let first_proof = !account.user.email_verified;
     let user = account.user.id;
     let mut changes = vec![Change::UseLink { link: link.id, at: scene.now }];
     changes.extend(first_proof.then(|| verified(account, None, scene)));
     changes.extend(cut_off(account, Some(hash), scene));
+    if let Some(from) = factors.filter(|_| first_proof) {
+        changes.push(Change::Factor(FactorChange::Drop { user, from }));
+        // The new password has moved the epoch on by one.
+        let switch = FactorChange::Switch { user, epoch: account.epoch + 1, on: false };
+        changes.extend(account.user.second_factor.then_some(Change::Factor(switch)));
+        changes.push(scene.note(EventKind::FactorRemoved, Some(user), None));
+    }
     changes.push(Change::EndLinks { user, undo: first_proof });
     changes.push(scene.note(EventKind::PasswordReset, Some(user), None));
     if link.kind == LinkKind::ResetPassword {
@@ -378,8 +392,12 @@ mod tests {
         for verified in [true, false] {
             let mut account = account();
             account.user.email_verified = verified;
-            let changes =
-                reset(&account, &link(LinkKind::ResetPassword), StoredHash("new".into()), &scene(&contract));
+            account.user.second_factor = true;
+            let link = link(LinkKind::ResetPassword);
+            let changes = reset(&account, &link, StoredHash("new".into()), Some(4), &scene(&contract));
+            let drops =
+                |change: &Change| matches!(change, Change::Factor(FactorChange::Drop { from: 4, .. }));
+            assert_eq!(changes.iter().any(drops), !verified, "a proved mailbox does not take a factor off");
             let ends = |change: &Change| matches!(change, Change::EndLinks { undo, .. } if *undo != verified);
             assert!(changes.iter().any(ends), "verified: {verified}");
             assert!(!changes.iter().any(|change| matches!(change, Change::OpenSession { .. })), "SEC-41");

@@ -59,7 +59,8 @@ impl Turn<'_> {
                 Some(hash) => hash,
                 None => hash.insert(self.hash(fit).await?),
             };
-            if self.record(reset(&account, &link, hash.clone(), &self.scene)).await?.is_ok() {
+            let factors = self.engine.store().factors(account.user.id)?.map(|(version, _)| version);
+            if self.record(reset(&account, &link, hash.clone(), factors, &self.scene)).await?.is_ok() {
                 return Ok(Outcome::PasswordReset);
             }
         }

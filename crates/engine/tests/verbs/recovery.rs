@@ -9,7 +9,7 @@ use domain::letter::Letter;
 use domain::link::LinkKind;
 use domain::outcome::Outcome;
 use domain::refusal::Refusal;
-use domain::secret::Secret;
+use domain::secret::{Secret, SecretBytes};
 use domain::user::Status;
 use std::sync::Arc;
 
@@ -229,6 +229,8 @@ async fn nothing_prepared_before_the_first_proof_outlives_it() {
     let attacker = world.register("jane", "victim@example.com").await.unwrap();
     let tokens = attacker.tokens().unwrap();
     world.change_email(access(tokens), "evil@example.com", PASSWORD).await.unwrap();
+    let seed = SecretBytes::new([7; 20]);
+    world.engine.adopt_totp(&Who::parse("jane"), &seed).await.unwrap();
     let pending = world.token(Letter::ConfirmEmail, "evil@example.com");
     world.ask_reset("victim@example.com").await.unwrap();
     let link = world.token(Letter::ResetPassword, "victim@example.com");
@@ -240,6 +242,15 @@ async fn nothing_prepared_before_the_first_proof_outlives_it() {
     let victim = world.try_sign_in("jane", NEW).await.unwrap();
     let user = world.who(access(&victim)).await.unwrap();
     assert_eq!((user.email.as_deref(), user.email_verified), (Some("victim@example.com"), true));
+    assert!(!user.second_factor, "the attacker's phone is not asked");
+    // SEC-41: the next reset proves a mailbox that was proved before; the owner's own factor stays.
+    world.engine.adopt_totp(&Who::parse("jane"), &seed).await.unwrap();
+    world.advance(120);
+    world.ask_reset("victim@example.com").await.unwrap();
+    let link = world.token(Letter::ResetPassword, "victim@example.com");
+    world.reset(&link, "yet another new passphrase").await.unwrap();
+    let refused = world.try_sign_in("jane", "yet another new passphrase").await.unwrap_err();
+    assert_eq!(refused.code(), "factor_required");
 }
 
 /// SEC-36: the owner of a mailbox who opens the link of an account that somebody else made does not bless it.

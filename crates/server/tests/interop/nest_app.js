@@ -95,7 +95,7 @@ const verbs = {
   },
 
   async serve() {
-    const app = await NestFactory.create(AppModule, { logger: ["error", "warn"] });
+    const app = await NestFactory.create(AppModule, { logger: ["error"] });
     await app.listen(0, "127.0.0.1");
     console.log("listening", app.getHttpServer().address().port);
     process.stdin.on("end", () => process.exit(0)).resume();
