@@ -21,8 +21,8 @@ const PAGE: u32 = 200;
 
 impl Engine {
     /// Whether there is an active user who may do everything.
-    pub fn has_administrator(&self) -> Result<bool, Fault> {
-        self.store().has_administrator(&self.house().roles.administrators())
+    pub async fn has_administrator(&self) -> Result<bool, Fault> {
+        self.store().has_administrator(&self.house().roles.administrators()).await
     }
 
     /// A new token that makes the first administrator, in the place of any older one; none when there is one already.
@@ -51,11 +51,11 @@ impl Engine {
     }
 
     /// All users with any scope, in order of id. Looks at everybody: for the console only.
-    pub fn administrators(&self) -> Result<Vec<(User, Scopes)>, Fault> {
+    pub async fn administrators(&self) -> Result<Vec<(User, Scopes)>, Fault> {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let search = UserSearch { after, limit: PAGE, ..UserSearch::default() };
-            let (page, _) = self.store().search_users(&search)?;
+            let (page, _) = self.store().search_users(&search).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.user.id);
             for account in page {
@@ -68,8 +68,8 @@ impl Engine {
     }
 
     /// All admin keys, the oldest first.
-    pub fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
-        self.store().admin_keys()
+    pub async fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
+        self.store().admin_keys().await
     }
 
     /// Makes a key that belongs to the console. Refused: a broken name, no scope, a life of no day or above a year.
@@ -100,7 +100,7 @@ impl Engine {
 
     /// Revokes a key at once. Refused: no such key.
     pub async fn revoke_admin_key(&self, id: KeyId) -> Result<(), OperatorError> {
-        if self.store().admin_key(id)?.is_none() {
+        if self.store().admin_key(id).await?.is_none() {
             return Err(OperatorError::Refused(format!("there is no admin key {id}")));
         }
         let now = self.clock().now();

@@ -110,7 +110,7 @@ impl Engine {
     ///
     /// Refused with one sentence: a database that can not be used, a ticket secret or master key that is too short or
     /// constant, another master key than the one that secrets there are sealed under (REL-33).
-    pub fn open(settings: Settings) -> Result<Engine, OpenError> {
+    pub async fn open(settings: Settings) -> Result<Engine, OpenError> {
         let told = |fault| OpenError::Refused(format!("ticket secret: {fault}"));
         let tickets = TicketKey::new(&settings.ticket_secret).map_err(told)?;
         let links = LinkKey::new(&settings.ticket_secret).map_err(told)?;
@@ -120,8 +120,8 @@ impl Engine {
             .map_err(|fault| OpenError::Refused(format!("trail secret: {fault}")))?;
         let master =
             MasterKey::new(&settings.master_key).map_err(|fault| OpenError::Refused(fault.to_string()))?;
-        let store = Store::open_with(&settings.place, trail, master.id())?;
-        let schemes = store.hash_schemes().map_err(|fault| OpenError::Refused(fault.to_string()))?;
+        let store = Store::open_with(&settings.place, trail, master.id()).await?;
+        let schemes = store.hash_schemes().await.map_err(|fault| OpenError::Refused(fault.to_string()))?;
         let hasher = Hasher::start(settings.hashing, schemes)?;
         let inner = Inner {
             store,
@@ -166,8 +166,8 @@ impl Engine {
     }
 
     /// A stored picture by file name: media type and bytes. None for every other name.
-    pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
-        self.store().avatar(name)
+    pub async fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
+        self.store().avatar(name).await
     }
 
     /// The token of a link, for the letter that carries it. It is not stored anywhere.
@@ -224,12 +224,12 @@ impl Engine {
         &self.inner.house
     }
 
-    fn find_named(&self, named: &Named) -> Result<Option<Account>, Fault> {
+    async fn find_named(&self, named: &Named) -> Result<Option<Account>, Fault> {
         match named {
-            Named::Id(id) => self.store().account_by_id(UserId(*id)),
-            Named::Uuid(uuid) => self.store().account_by_uuid(*uuid),
-            Named::Email(key) => self.store().account_by_email(key),
-            Named::Username(key) => self.store().account_by_username(key),
+            Named::Id(id) => self.store().account_by_id(UserId(*id)).await,
+            Named::Uuid(uuid) => self.store().account_by_uuid(*uuid).await,
+            Named::Email(key) => self.store().account_by_email(key).await,
+            Named::Username(key) => self.store().account_by_username(key).await,
         }
     }
 

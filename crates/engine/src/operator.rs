@@ -139,8 +139,8 @@ type Keyed<K> = Option<(String, K)>;
 
 impl Engine {
     /// The user meant, if there is one.
-    pub fn find_user(&self, who: &Who) -> Result<Option<User>, Fault> {
-        Ok(self.find_account(who)?.map(|account| account.user))
+    pub async fn find_user(&self, who: &Who) -> Result<Option<User>, Fault> {
+        Ok(self.find_account(who).await?.map(|account| account.user))
     }
 
     /// Adds a user. Refused: no identifier, a broken or taken one, a password that breaks the policy, an unknown hash.
@@ -196,7 +196,7 @@ impl Engine {
     pub async fn edit_user(&self, who: &Who, change: &UserChange) -> Result<User, OperatorError> {
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(who)?;
+            let account = self.need_account(who).await?;
             let edit = read_change(change, &account.user)?;
             edit.role.as_deref().map_or(Ok(()), |role| self.check_role(role))?;
             if edit.is_empty() {
@@ -223,12 +223,12 @@ impl Engine {
         password: &Secret,
         policy: Option<&PasswordPolicy>,
     ) -> Result<User, OperatorError> {
-        let user = self.need_account(who)?.user;
+        let user = self.need_account(who).await?.user;
         let own = OwnWords { username: user.username.as_deref(), email: user.email.as_deref() };
         let (hash, unasked) = self.checked_hash(password, policy, &own, "user set-password").await?;
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(&Who::Id(user.id))?;
+            let account = self.need_account(&Who::Id(user.id)).await?;
             let user = account.user.id;
             let mut changes =
                 vec![Change::SetPassword { user, epoch: account.epoch, hash: Some(hash.clone()), at: now }];
@@ -246,7 +246,7 @@ impl Engine {
 
     /// Lifts the limits of a user's password, as a reset would. Refused: no such user. A running server sees it at once.
     pub async fn clear_limits(&self, who: &Who) -> Result<User, OperatorError> {
-        let user = self.need_account(who)?.user;
+        let user = self.need_account(who).await?.user;
         let now = self.clock().now();
         let event = Event::inside(EventKind::LimitsCleared, now, Actor::Operator, "user unlock");
         match self.store().record(manage::limits_cleared(user.id, event)).await? {
@@ -265,7 +265,7 @@ impl Engine {
     pub async fn delete_user(&self, who: &Who) -> Result<User, OperatorError> {
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(who)?;
+            let account = self.need_account(who).await?;
             let note = note(now, None, "user delete");
             let changes = manage::deleted(&account, &self.house().roles, note);
             match self.store().record(changes).await? {
@@ -278,33 +278,37 @@ impl Engine {
     }
 
     /// Users in order of id, at most `limit` (1 to 1000), from the one after `after`.
-    pub fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Fault> {
-        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE))?;
+    pub async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Fault> {
+        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE)).await?;
         Ok(page.into_iter().map(|account| account.user).collect())
     }
 
     /// As [`Engine::list_users`], as records with their password hashes.
-    pub fn export_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Record>, Fault> {
-        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE))?;
+    pub async fn export_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Record>, Fault> {
+        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE)).await?;
         Ok(page.iter().map(Record::of).collect())
     }
 
-    fn find_account(&self, who: &Who) -> Result<Option<Account>, Fault> {
+    async fn find_account(&self, who: &Who) -> Result<Option<Account>, Fault> {
         match who {
-            Who::Id(id) => self.store().account_by_id(*id),
-            Who::Uuid(uuid) => self.store().account_by_uuid(*uuid),
+            Who::Id(id) => self.store().account_by_id(*id).await,
+            Who::Uuid(uuid) => self.store().account_by_uuid(*uuid).await,
             Who::Text(text) => {
-                let by_email = EmailKey::parse(text).map(|key| self.store().account_by_email(&key));
-                if let Some(account) = by_email.transpose()?.flatten() {
+                if let Some(key) = EmailKey::parse(text)
+                    && let Some(account) = self.store().account_by_email(&key).await?
+                {
                     return Ok(Some(account));
                 }
-                UsernameKey::parse(text).map_or(Ok(None), |key| self.store().account_by_username(&key))
+                match UsernameKey::parse(text) {
+                    Some(key) => self.store().account_by_username(&key).await,
+                    None => Ok(None),
+                }
             }
         }
     }
 
-    pub(crate) fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
-        self.find_account(who)?.ok_or_else(|| refused(format!("nobody has {who}")))
+    pub(crate) async fn need_account(&self, who: &Who) -> Result<Account, OperatorError> {
+        self.find_account(who).await?.ok_or_else(|| refused(format!("nobody has {who}")))
     }
 
     /// Where roles are configured there are no others.

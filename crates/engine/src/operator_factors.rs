@@ -22,8 +22,8 @@ impl Engine {
     pub async fn factors_off(&self, who: &Who) -> Result<User, OperatorError> {
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(who)?;
-            let Some((from, factors)) = self.store().factors(account.user.id)? else {
+            let account = self.need_account(who).await?;
+            let Some((from, factors)) = self.store().factors(account.user.id).await? else {
                 return Err(refused("this user has no second factor"));
             };
             let event = Event::inside(EventKind::FactorRemoved, now, Actor::Operator, "user factors-off");
@@ -46,9 +46,9 @@ impl Engine {
         }
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(who)?;
+            let account = self.need_account(who).await?;
             let user = account.user.id;
-            let (from, before) = match self.store().factors(user)? {
+            let (from, before) = match self.store().factors(user).await? {
                 Some((version, factors)) => (Some(version), factors),
                 None => (None, Factors::default()),
             };

@@ -62,7 +62,7 @@ impl Engine {
     pub async fn letters_due(&self, limit: u32) -> Result<Vec<Post>, Fault> {
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let due = self.store().letters_due(now, limit.min(MAX_LETTERS))?;
+            let due = self.store().letters_due(now, limit.min(MAX_LETTERS)).await?;
             let (over, live): (Vec<_>, Vec<_>) = due.into_iter().partition(|letter| letter.expires_at <= now);
             let until = now.plus_seconds(CLAIM_SECONDS);
             let claims = live.iter().map(|one| Change::ClaimLetter {
@@ -111,8 +111,8 @@ impl Engine {
     }
 
     /// When the next letter is due; none when the outbox is empty.
-    pub fn next_letter(&self) -> Result<Option<Moment>, Fault> {
-        self.store().next_letter()
+    pub async fn next_letter(&self) -> Result<Option<Moment>, Fault> {
+        self.store().next_letter().await
     }
 
     /// Is ready once a letter was posted through this engine since the last time.
@@ -121,14 +121,15 @@ impl Engine {
     }
 
     /// Letters in order of arrival, at most `limit` (to 1000), from the one after `after`.
-    pub fn letters_waiting(&self, after: Option<LetterId>, limit: u32) -> Result<Vec<Post>, Fault> {
-        let page = self.store().letters_after(after.unwrap_or(LetterId(0)), limit.clamp(1, MAX_LETTERS))?;
+    pub async fn letters_waiting(&self, after: Option<LetterId>, limit: u32) -> Result<Vec<Post>, Fault> {
+        let page =
+            self.store().letters_after(after.unwrap_or(LetterId(0)), limit.clamp(1, MAX_LETTERS)).await?;
         Ok(page.into_iter().map(post).collect())
     }
 
     /// How full the outbox is.
-    pub fn outbox_gauges(&self) -> Result<OutboxGauges, Fault> {
-        let (waiting, oldest) = self.store().outbox_count()?;
+    pub async fn outbox_gauges(&self) -> Result<OutboxGauges, Fault> {
+        let (waiting, oldest) = self.store().outbox_count().await?;
         Ok(OutboxGauges { waiting, oldest })
     }
 }

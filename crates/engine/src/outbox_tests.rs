@@ -11,7 +11,7 @@ use domain::secret::SecretBytes;
 
 const NOW: Moment = Moment::from_seconds(1_710_080_400);
 
-fn engine() -> Engine {
+async fn engine() -> Engine {
     Engine::open(Settings {
         place: Place::Memory,
         ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
@@ -23,6 +23,7 @@ fn engine() -> Engine {
         house: House::default(),
         breaches: None,
     })
+    .await
     .unwrap()
 }
 
@@ -48,7 +49,7 @@ fn addresses(posts: &[Post]) -> Vec<&str> {
 // REL-44
 #[tokio::test]
 async fn a_claimed_letter_is_sent_by_nobody_else() {
-    let engine = engine();
+    let engine = engine().await;
     write(&engine, "ana@example.com", 1800).await;
     let first = engine.letters_due(10).await.unwrap();
     assert_eq!(addresses(&first), ["ana@example.com"]);
@@ -57,13 +58,13 @@ async fn a_claimed_letter_is_sent_by_nobody_else() {
     engine.letter_sent(first[0].id).await.unwrap();
     engine.clock().advance_seconds(3600);
     assert!(engine.letters_due(10).await.unwrap().is_empty());
-    assert_eq!(engine.outbox_gauges().unwrap(), OutboxGauges { waiting: 0, oldest: None });
+    assert_eq!(engine.outbox_gauges().await.unwrap(), OutboxGauges { waiting: 0, oldest: None });
 }
 
 // REL-44
 #[tokio::test]
 async fn of_parallel_claims_each_letter_goes_to_one() {
-    let engine = engine();
+    let engine = engine().await;
     for number in 0..40 {
         write(&engine, &format!("u{number}@example.com"), 1800).await;
     }
@@ -91,7 +92,7 @@ async fn of_parallel_claims_each_letter_goes_to_one() {
 // REL-44
 #[tokio::test]
 async fn a_letter_whose_sender_died_comes_up_again_after_a_minute() {
-    let engine = engine();
+    let engine = engine().await;
     write(&engine, "ana@example.com", 1800).await;
     assert_eq!(engine.letters_due(10).await.unwrap().len(), 1);
     engine.clock().advance_seconds(CLAIM_SECONDS - 1);
@@ -103,7 +104,7 @@ async fn a_letter_whose_sender_died_comes_up_again_after_a_minute() {
 // REL-44
 #[tokio::test]
 async fn a_new_server_sends_at_once_what_the_old_one_had_claimed() {
-    let engine = engine();
+    let engine = engine().await;
     write(&engine, "ana@example.com", 1800).await;
     write(&engine, "bea@example.com", 1800).await;
     let posts = engine.letters_due(10).await.unwrap();
@@ -115,12 +116,12 @@ async fn a_new_server_sends_at_once_what_the_old_one_had_claimed() {
 // REL-44
 #[tokio::test]
 async fn a_refused_letter_waits_until_it_is_due_again() {
-    let engine = engine();
+    let engine = engine().await;
     write(&engine, "ana@example.com", 1800).await;
     let post = engine.letters_due(10).await.unwrap().remove(0);
     let due = NOW.plus_seconds(5);
     engine.letter_postponed(&post, due).await.unwrap();
-    assert_eq!(engine.next_letter().unwrap(), Some(due));
+    assert_eq!(engine.next_letter().await.unwrap(), Some(due));
     assert!(engine.letters_due(10).await.unwrap().is_empty());
     engine.clock().advance_seconds(5);
     assert_eq!(engine.letters_due(10).await.unwrap()[0].tries, 2);
@@ -129,7 +130,7 @@ async fn a_refused_letter_waits_until_it_is_due_again() {
 // REL-44
 #[tokio::test]
 async fn a_letter_is_dropped_when_its_link_is_over_and_that_is_noted() {
-    let engine = engine();
+    let engine = engine().await;
     write(&engine, "late@example.com", 10).await;
     write(&engine, "ana@example.com", 1800).await;
     let posts = engine.letters_due(10).await.unwrap();
@@ -137,22 +138,22 @@ async fn a_letter_is_dropped_when_its_link_is_over_and_that_is_noted() {
         engine.letter_postponed(post, NOW.plus_seconds(3600)).await.unwrap();
     }
     assert_eq!(
-        engine.next_letter().unwrap(),
+        engine.next_letter().await.unwrap(),
         Some(NOW.plus_seconds(10)),
         "looked at when it ends, not later"
     );
     engine.clock().advance_seconds(10);
     assert!(engine.letters_due(10).await.unwrap().is_empty());
-    let left = engine.letters_waiting(None, 10).unwrap();
+    let left = engine.letters_waiting(None, 10).await.unwrap();
     assert_eq!(addresses(&left), ["ana@example.com"]);
-    let noted = engine.store().event_kinds().unwrap();
+    let noted = engine.store().event_kinds().await.unwrap();
     assert_eq!(noted, ["letter_dropped"]);
 }
 
 // REL-44
 #[tokio::test]
 async fn dead_letters_do_not_hide_live_ones() {
-    let engine = engine();
+    let engine = engine().await;
     for _ in 0..3 {
         write(&engine, "late@example.com", 0).await;
     }
@@ -162,7 +163,7 @@ async fn dead_letters_do_not_hide_live_ones() {
 
 #[tokio::test]
 async fn a_posted_letter_wakes_whoever_waits_for_one() {
-    let engine = engine();
+    let engine = engine().await;
     let posted = engine.letter_posted();
     write(&engine, "ana@example.com", 1800).await;
     tokio::time::timeout(std::time::Duration::from_secs(20), posted).await.unwrap();

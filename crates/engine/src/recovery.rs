@@ -29,9 +29,9 @@ pub struct LinkSeen {
 
 impl Engine {
     /// What the link of this token would do, if it can be used. Changes nothing: mail scanners open every link (SEC-35).
-    pub fn look_at_link(&self, token: &Secret) -> Result<Option<LinkSeen>, Fault> {
+    pub async fn look_at_link(&self, token: &Secret) -> Result<Option<LinkSeen>, Fault> {
         let Some((kind, id)) = self.mint().open_link(token) else { return Ok(None) };
-        let Some((link, account)) = self.store().link(id)? else { return Ok(None) };
+        let Some((link, account)) = self.store().link(id).await? else { return Ok(None) };
         let now = self.clock().now();
         let good = link.kind == kind && domain::rule::recovery::is_live(&link, &account, now);
         let leads_to = link.address.map(|(text, _)| text);
@@ -62,7 +62,7 @@ impl Engine {
         }
         for _ in 0..TRIES {
             let now = self.clock().now();
-            let account = self.need_account(who)?;
+            let account = self.need_account(who).await?;
             if !account.is_active() {
                 return Err(OperatorError::Refused(format!("{who} is switched off")));
             }

@@ -61,13 +61,13 @@ impl App {
     /// Loads dialects and keys, opens the database and starts the hashing threads. Listens to nothing yet.
     ///
     /// Refused: everything that is wrong with dialects and keys at once; a database that can not be used.
-    pub fn open(config: Config, clock: Clock, chance: Chance) -> Result<App, OpenFaults> {
+    pub async fn open(config: Config, clock: Clock, chance: Chance) -> Result<App, OpenFaults> {
         let loaded = mounts::load(&config).map_err(OpenFaults)?;
         let now = clock.now();
         let mut faults = Vec::new();
         let keys = Keys::of(&config);
         let tickets = keys.tickets(&chance, now).and_then(|tickets| Ok((tickets, keys.trail()?)));
-        let master = keys.master(&chance);
+        let master = keys.master(&chance).await;
         let equipped = mounts::equip(&config, &loaded, &chance, now).unwrap_or_else(|found| {
             faults.extend(found);
             Vec::new()
@@ -76,7 +76,6 @@ impl App {
             faults.extend(found);
             None
         });
-        let office = office.map(Arc::new);
         let pages = Pages::open(&config).unwrap_or_else(|found| {
             faults.extend(found);
             None
@@ -103,7 +102,7 @@ impl App {
             house: config.house.clone(),
             breaches,
         };
-        let engine = Engine::open(settings).map_err(|error| OpenFaults(vec![error.to_string()]))?;
+        let engine = Engine::open(settings).await.map_err(|error| OpenFaults(vec![error.to_string()]))?;
         let spoken = spoken(&engine, loaded, equipped, &config, pages.as_ref())?;
         // Of its own, so that a test's sequence of chance does not depend on the number of requests.
         let request_seed = Chance::System.bytes().map_err(|fault| OpenFaults(vec![fault.to_string()]))?;
@@ -116,7 +115,7 @@ impl App {
             draining: AtomicBool::new(false),
             _lock: lock,
             log: None,
-            office,
+            office: office.map(Arc::new),
             pages,
             request_seed,
             requests: AtomicU64::new(0),
@@ -222,8 +221,8 @@ impl App {
         self.inner.log.as_deref()
     }
 
-    pub(crate) fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
-        self.inner.engine.avatar(name)
+    pub(crate) async fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
+        self.inner.engine.avatar(name).await
     }
 
     /// A new id for a request: it names the request in the log and in answers about faults, and is no secret.

@@ -48,7 +48,7 @@ pub async fn offer_at_start(app: &App) -> Result<Option<Offer>, String> {
     if !mounts.iter().any(|mount| mount.contract.purpose == Purpose::Administration) {
         return Ok(None);
     }
-    if app.engine().has_administrator().map_err(|fault| fault.to_string())? {
+    if app.engine().has_administrator().await.map_err(|fault| fault.to_string())? {
         forget(app.config());
         return Ok(None);
     }

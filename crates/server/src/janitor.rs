@@ -33,7 +33,7 @@ pub async fn tidy(app: App) {
         };
         if pause == ROUND {
             if rounds.is_multiple_of(WORD) {
-                tell_head(&app);
+                tell_head(&app).await;
             }
             rounds = rounds.wrapping_add(1);
         }
@@ -42,8 +42,8 @@ pub async fn tidy(app: App) {
 }
 
 /// Writes the end of the trail into the log, as `countersign audit verify --head` takes it.
-pub fn tell_head(app: &App) {
-    match app.engine().trail_head() {
+pub async fn tell_head(app: &App) {
+    match app.engine().trail_head().await {
         Ok(Some((row, seal))) => tracing::info!(head = format!("{row}:{}", seal.hex()), "the audit trail"),
         Ok(None) => {}
         Err(fault) => tracing::warn!(%fault, "the audit trail could not be read"),

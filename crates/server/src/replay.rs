@@ -61,7 +61,7 @@ pub struct Stage {
 
 impl Stage {
     /// Sets the stage for a dialect as the head of a transcript asks. Refused: with a sentence.
-    pub fn open(dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
+    pub async fn open(dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
         let limits = if head.limits { Limits::DEFAULT } else { Limits::OFF };
         let begin = head
             .clock
@@ -82,6 +82,7 @@ impl Stage {
             house: house(head, limits),
             breaches: None,
         })
+        .await
         .map_err(|error| error.to_string())?;
         let algorithm = dialect.contract.access.algorithm;
         let keys = Arc::new(stage_keys(&dialect)?);
@@ -186,7 +187,7 @@ impl Stage {
                 kept.insert(name.clone(), self.keys.sign(claims.as_bytes()));
             }
             Act::Letter(name, letter, to) => {
-                let token = self.link_token(*letter, to)?;
+                let token = self.link_token(*letter, to).await?;
                 keep(kept, name, token, "link")?;
             }
             Act::Code(name, seed, steps) => {
@@ -216,9 +217,9 @@ impl Stage {
 
 impl Stage {
     /// The token of the link in the newest letter of a kind to an address, as its reader would find it.
-    fn link_token(&self, letter: Letter, to: &str) -> Result<Option<String>, String> {
+    async fn link_token(&self, letter: Letter, to: &str) -> Result<Option<String>, String> {
         let engine = self.speaker.engine();
-        let posts = engine.letters_waiting(None, MAX_LETTERS).map_err(|fault| fault.to_string())?;
+        let posts = engine.letters_waiting(None, MAX_LETTERS).await.map_err(|fault| fault.to_string())?;
         let found = posts.iter().rev().find(|post| post.letter == letter && post.to == to);
         let link = found.and_then(|post| Some((LinkKind::of(letter)?, post.link?)));
         Ok(link.map(|(kind, id)| engine.link_token(kind, id).expose().to_owned()))

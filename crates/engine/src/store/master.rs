@@ -28,7 +28,7 @@ pub(super) fn bind(conn: &Connection, path: &Path, key: MasterKeyId) -> Result<(
 }
 
 /// Whether a database is there that is bound to a master key. Changes nothing.
-pub fn is_bound(place: &Place) -> Result<bool, OpenError> {
+pub async fn is_bound(place: &Place) -> Result<bool, OpenError> {
     let Place::File(path) = place else { return Ok(false) };
     if !path.exists() {
         return Ok(false);

@@ -112,7 +112,11 @@ impl Store {
     /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
     /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40); secrets that are
     /// sealed under another master key (REL-33).
-    pub fn open_with(place: &Place, trail: Arc<TrailKey>, master: MasterKeyId) -> Result<Store, OpenError> {
+    pub async fn open_with(
+        place: &Place,
+        trail: Arc<TrailKey>,
+        master: MasterKeyId,
+    ) -> Result<Store, OpenError> {
         connection::check_version()?;
         let home = file::Home::make(place)?;
         let lock = home.lock()?;
@@ -178,27 +182,27 @@ impl Store {
     }
 
     /// The account with this id.
-    pub fn account_by_id(&self, id: UserId) -> Result<Option<Account>, Fault> {
+    pub async fn account_by_id(&self, id: UserId) -> Result<Option<Account>, Fault> {
         self.look(|conn| users::by_id(conn, id))
     }
 
     /// The account with this UUID.
-    pub fn account_by_uuid(&self, uuid: Uuid) -> Result<Option<Account>, Fault> {
+    pub async fn account_by_uuid(&self, uuid: Uuid) -> Result<Option<Account>, Fault> {
         self.look(|conn| users::by_uuid(conn, uuid))
     }
 
     /// The account with this address.
-    pub fn account_by_email(&self, key: &EmailKey) -> Result<Option<Account>, Fault> {
+    pub async fn account_by_email(&self, key: &EmailKey) -> Result<Option<Account>, Fault> {
         self.look(|conn| users::by_email(conn, key))
     }
 
     /// The account with this user name.
-    pub fn account_by_username(&self, key: &UsernameKey) -> Result<Option<Account>, Fault> {
+    pub async fn account_by_username(&self, key: &UsernameKey) -> Result<Option<Account>, Fault> {
         self.look(|conn| users::by_username(conn, key))
     }
 
     /// A session, ended or not, with its user.
-    pub fn session(&self, id: SessionId) -> Result<Option<(Session, Account)>, Fault> {
+    pub async fn session(&self, id: SessionId) -> Result<Option<(Session, Account)>, Fault> {
         let Some(mark) = self.recent.mark() else { return self.look(|conn| sessions::by_id(conn, id)) };
         if let Some(found) = self.recent.get(mark, id) {
             return Ok(Some((*found).clone()));
@@ -211,18 +215,23 @@ impl Store {
     }
 
     /// The live sessions of a user, newest first, at most `most`.
-    pub fn live_sessions(&self, user: UserId, now: Moment, most: u32) -> Result<Vec<ListedSession>, Fault> {
+    pub async fn live_sessions(
+        &self,
+        user: UserId,
+        now: Moment,
+        most: u32,
+    ) -> Result<Vec<ListedSession>, Fault> {
         self.look(|conn| sessions::live(conn, user, now, most))
     }
 
     /// A link, used or not, with its user.
-    pub fn link(&self, id: LinkId) -> Result<Option<(Link, Account)>, Fault> {
+    pub async fn link(&self, id: LinkId) -> Result<Option<(Link, Account)>, Fault> {
         self.look(|conn| links::by_id(conn, id))
     }
 
     /// Which of these names belong to somebody other than `except`. An address belongs to its former owner, too, while
     /// a link could give it back.
-    pub fn taken(
+    pub async fn taken(
         &self,
         email: Option<&EmailKey>,
         username: Option<&UsernameKey>,
@@ -243,38 +252,38 @@ impl Store {
     }
 
     /// The failed tries in a row of an account, known or not.
-    pub fn failures(&self, account: &Blind) -> Result<Stored, Fault> {
+    pub async fn failures(&self, account: &Blind) -> Result<Stored, Fault> {
         self.look(|conn| failures::of(conn, account))
     }
 
     /// Everything about a user's second factors, and its version.
-    pub fn factors(&self, user: UserId) -> Result<Option<(i64, Factors)>, Fault> {
+    pub async fn factors(&self, user: UserId) -> Result<Option<(i64, Factors)>, Fault> {
         self.look(|conn| factors::by_user(conn, user))
     }
 
     /// A half-way token, over or not.
-    pub fn half_way(&self, digest: Digest) -> Result<Option<HalfWay>, Fault> {
+    pub async fn half_way(&self, digest: Digest) -> Result<Option<HalfWay>, Fault> {
         self.look(|conn| factors::half_way(conn, digest))
     }
 
     /// Media type and bytes of a picture.
-    pub fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
+    pub async fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
         self.look(|conn| avatars::by_name(conn, name))
     }
 
     /// The letters that are due, the longest due first.
-    pub fn letters_due(&self, now: Moment, limit: u32) -> Result<Vec<Waiting>, Fault> {
+    pub async fn letters_due(&self, now: Moment, limit: u32) -> Result<Vec<Waiting>, Fault> {
         self.look(|conn| outbox::due(conn, now, limit))
     }
 
     /// The letters after this one in order of arrival.
-    pub fn letters_after(&self, letter: LetterId, limit: u32) -> Result<Vec<Waiting>, Fault> {
+    pub async fn letters_after(&self, letter: LetterId, limit: u32) -> Result<Vec<Waiting>, Fault> {
         self.look(|conn| outbox::after(conn, letter, limit))
     }
 
     /// The kinds of all events, in order.
     #[cfg(test)]
-    pub fn event_kinds(&self) -> Result<Vec<String>, Fault> {
+    pub async fn event_kinds(&self) -> Result<Vec<String>, Fault> {
         self.look(|conn| {
             let mut statement = conn.prepare("SELECT kind FROM events ORDER BY id")?;
             let kinds = statement.query_map([], |row| row.get(0))?;
@@ -283,12 +292,12 @@ impl Store {
     }
 
     /// When the next letter is due.
-    pub fn next_letter(&self) -> Result<Option<Moment>, Fault> {
+    pub async fn next_letter(&self) -> Result<Option<Moment>, Fault> {
         self.look(outbox::next)
     }
 
     /// How many letters wait, and when the oldest was written.
-    pub fn outbox_count(&self) -> Result<(u64, Option<Moment>), Fault> {
+    pub async fn outbox_count(&self) -> Result<(u64, Option<Moment>), Fault> {
         self.look(outbox::count)
     }
 
@@ -299,22 +308,22 @@ impl Store {
     }
 
     /// The next accounts in order of id, at most `limit`. Reads many rows: call it where waiting is no harm.
-    pub fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
+    pub async fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
         self.look(|conn| users::after(conn, after, limit))
     }
 
     /// Events that a query asks for, at most `limit`.
-    pub fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
+    pub async fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
         self.look(|conn| trail::page(conn, query, limit))
     }
 
     /// The newest sessions of a user, ended or not.
-    pub fn newest_sessions(&self, user: UserId, limit: u32) -> Result<Vec<Row>, Fault> {
+    pub async fn newest_sessions(&self, user: UserId, limit: u32) -> Result<Vec<Row>, Fault> {
         self.look(|conn| trail::newest_sessions(conn, user, limit))
     }
 
     /// The number of the last event (0 = there is none), and what the sealed head says.
-    pub fn trail_end(&self) -> Result<(i64, Option<(i64, Seal)>), Fault> {
+    pub async fn trail_end(&self) -> Result<(i64, Option<(i64, Seal)>), Fault> {
         self.look(trail::end)
     }
 
@@ -324,33 +333,33 @@ impl Store {
     }
 
     /// Whether there is an active user who may do everything. `roles` are those that permit it.
-    pub fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
+    pub async fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
         self.look(|conn| Ok(admin::has_administrator(conn, roles)?))
     }
 
     /// Whether this is the digest of the bootstrap token in force.
-    pub fn is_bootstrap(&self, digest: &Digest, now: Moment) -> Result<bool, Fault> {
+    pub async fn is_bootstrap(&self, digest: &Digest, now: Moment) -> Result<bool, Fault> {
         self.look(|conn| admin::is_bootstrap(conn, digest, now))
     }
 
     /// An admin key with the digest of its text.
-    pub fn admin_key(&self, id: KeyId) -> Result<Option<NewAdminKey>, Fault> {
+    pub async fn admin_key(&self, id: KeyId) -> Result<Option<NewAdminKey>, Fault> {
         self.look(|conn| admin::key_by_id(conn, id))
     }
 
     /// All admin keys, the oldest first.
-    pub fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
+    pub async fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
         self.look(admin::keys)
     }
 
     /// The users whom a search finds and how many there are in all. Reads many rows: call it where waiting is no harm.
-    pub fn search_users(&self, search: &UserSearch) -> Result<(Vec<Account>, u64), Fault> {
+    pub async fn search_users(&self, search: &UserSearch) -> Result<(Vec<Account>, u64), Fault> {
         self.look(|conn| admin::search(conn, search))
     }
 
     /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,
     /// `django_pbkdf2_sha256:1200000`, `django_scrypt:n=16384,r=8,p=5`.
-    pub fn hash_schemes(&self) -> Result<Vec<String>, Fault> {
+    pub async fn hash_schemes(&self) -> Result<Vec<String>, Fault> {
         self.look(schemes::all)
     }
 

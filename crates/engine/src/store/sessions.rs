@@ -205,9 +205,9 @@ mod tests {
     use crate::store::{Place, Store};
     use rusqlite::StatementStatus;
 
-    #[test]
-    fn looking_again_does_not_plan_again() {
-        let store = Store::open(&Place::Memory).unwrap();
+    #[tokio::test]
+    async fn looking_again_does_not_plan_again() {
+        let store = Store::open(&Place::Memory).await.unwrap();
         for _ in 0..3 {
             let look = |conn: &Connection| {
                 by_id(conn, SessionId(1))?;

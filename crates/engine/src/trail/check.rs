@@ -97,16 +97,16 @@ struct Walk {
 impl Engine {
     /// Checks the trail from its beginning, or from a row on. `known` is a row and its hash, written down elsewhere.
     /// `progress` is told the number of every page's last row. Reads everything: call it where waiting is no harm.
-    pub fn verify_trail(
+    pub async fn verify_trail(
         &self,
         from: Option<i64>,
         known: Option<(i64, Seal)>,
         mut progress: impl FnMut(i64),
     ) -> Result<TrailReport, Fault> {
-        let mut walk = self.begin(from)?;
+        let mut walk = self.begin(from).await?;
         loop {
             let query = EventQuery { after: Some(walk.row), ..EventQuery::default() };
-            let page = self.events(&query, MAX_EVENTS)?;
+            let page = self.events(&query, MAX_EVENTS).await?;
             for noted in &page {
                 walk.report.flaw = self.step(&mut walk, noted, known);
                 if walk.report.flaw.is_some() {
@@ -114,7 +114,7 @@ impl Engine {
                 }
             }
             progress(walk.row);
-            if page.is_empty() && self.is_the_end(&mut walk)? {
+            if page.is_empty() && self.is_the_end(&mut walk).await? {
                 break;
             }
         }
@@ -125,18 +125,20 @@ impl Engine {
     }
 
     /// The place before the first row to be checked.
-    fn begin(&self, from: Option<i64>) -> Result<Walk, Fault> {
+    async fn begin(&self, from: Option<i64>) -> Result<Walk, Fault> {
         let mut walk = Walk { report: TrailReport::default(), row: 0, seal: Some(Seal::NONE) };
         if let Some(before) = from.map(|from| from - 1).filter(|before| *before > 0) {
             let query = EventQuery { after: Some(before - 1), ..EventQuery::default() };
-            if let Some(noted) = self.events(&query, 1)?.first().filter(|noted| noted.entry.id == before) {
+            if let Some(noted) =
+                self.events(&query, 1).await?.first().filter(|noted| noted.entry.id == before)
+            {
                 (walk.row, walk.seal) = (before, noted.seal);
                 return Ok(walk);
             }
         }
         let pruned =
             EventQuery { kind: Some(EventKind::TrailPruned), newest_first: true, ..EventQuery::default() };
-        if let Some(noted) = self.events(&pruned, 1)?.first() {
+        if let Some(noted) = self.events(&pruned, 1).await?.first() {
             // Nobody vouches for these words yet; the row that holds them is checked in its turn.
             let details: Value = serde_json::from_str(&noted.entry.details).unwrap_or_default();
             walk.row = details["through"].as_i64().unwrap_or(0);
@@ -182,8 +184,8 @@ impl Engine {
     }
 
     /// Whether no row was added meanwhile; then the sealed head is held against the last row.
-    fn is_the_end(&self, walk: &mut Walk) -> Result<bool, Fault> {
-        let (last, head) = self.store().trail_end()?;
+    async fn is_the_end(&self, walk: &mut Walk) -> Result<bool, Fault> {
+        let (last, head) = self.store().trail_end().await?;
         if last > walk.row {
             return Ok(false);
         }

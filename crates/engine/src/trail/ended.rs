@@ -59,10 +59,10 @@ pub(crate) struct Row {
 
 impl Engine {
     /// The newest sessions of a user, ended or not, at most `limit` (1 to 100), the newest first.
-    pub fn sessions_and_ends(&self, user: UserId, limit: u32) -> Result<Vec<Closed>, Fault> {
-        let rows = self.store().newest_sessions(user, limit.clamp(1, 100))?;
+    pub async fn sessions_and_ends(&self, user: UserId, limit: u32) -> Result<Vec<Closed>, Fault> {
+        let rows = self.store().newest_sessions(user, limit.clamp(1, 100)).await?;
         let query = EventQuery { user: Some(user), newest_first: true, ..EventQuery::default() };
-        let events = self.events(&query, MOST_EVENTS)?;
+        let events = self.events(&query, MOST_EVENTS).await?;
         let now = self.clock().now();
         Ok(rows.into_iter().map(|row| close(row, &events, now)).collect())
     }

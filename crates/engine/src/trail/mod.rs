@@ -47,14 +47,14 @@ pub struct Noted {
 
 impl Engine {
     /// A page of events, at most `limit` (1 to 1000). Reads many rows when the query finds few.
-    pub fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
-        self.store().events(query, limit.clamp(1, MAX_EVENTS))
+    pub async fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
+        self.store().events(query, limit.clamp(1, MAX_EVENTS)).await
     }
 
     /// The last event and its seal; none while there is no sealed event.
-    pub fn trail_head(&self) -> Result<Option<(i64, Seal)>, Fault> {
+    pub async fn trail_head(&self) -> Result<Option<(i64, Seal)>, Fault> {
         let query = EventQuery { newest_first: true, ..EventQuery::default() };
-        let last = self.events(&query, 1)?;
+        let last = self.events(&query, 1).await?;
         Ok(last.first().and_then(|noted| Some((noted.entry.id, noted.seal?))))
     }
 

@@ -36,7 +36,7 @@ impl Folder {
         self.with(|conn| conn.execute_batch(sql).unwrap());
     }
 
-    fn engine(&self, secret: u8, clock: &Clock, retention: Retention) -> Engine {
+    async fn engine(&self, secret: u8, clock: &Clock, retention: Retention) -> Engine {
         Engine::open(Settings {
             place: Place::File(self.path()),
             ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
@@ -48,11 +48,12 @@ impl Folder {
             house: House { retention, ..House::default() },
             breaches: None,
         })
+        .await
         .unwrap()
     }
 
-    fn open(&self) -> Engine {
-        self.engine(1, &Clock::frozen(NOW), Retention::DEFAULT)
+    async fn open(&self) -> Engine {
+        self.engine(1, &Clock::frozen(NOW), Retention::DEFAULT).await
     }
 }
 
@@ -72,36 +73,36 @@ fn event(count: u64) -> Event {
         .with(Detail::Count(count))
 }
 
-fn write(engine: &Engine, events: u64) {
+async fn write(engine: &Engine, events: u64) {
     for count in 0..events {
-        wait(engine.note(event(count))).unwrap();
+        engine.note(event(count)).await.unwrap();
     }
 }
 
-fn flaw(engine: &Engine) -> Option<TrailFlaw> {
-    engine.verify_trail(None, None, |_| ()).unwrap().flaw
+async fn flaw(engine: &Engine) -> Option<TrailFlaw> {
+    engine.verify_trail(None, None, |_| ()).await.unwrap().flaw
 }
 
-#[test]
-fn a_trail_that_nobody_touched_holds_across_restarts_and_pages() {
+#[tokio::test]
+async fn a_trail_that_nobody_touched_holds_across_restarts_and_pages() {
     let folder = Folder::new();
-    assert_eq!(folder.open().verify_trail(None, None, |_| ()).unwrap(), TrailReport::default());
+    assert_eq!(folder.open().await.verify_trail(None, None, |_| ()).await.unwrap(), TrailReport::default());
     for round in 1..=3 {
-        let engine = folder.open();
-        write(&engine, 400);
-        let report = engine.verify_trail(None, None, |_| ()).unwrap();
+        let engine = folder.open().await;
+        write(&engine, 400).await;
+        let report = engine.verify_trail(None, None, |_| ()).await.unwrap();
         assert_eq!((report.sealed, report.flaw), (round * 400, None));
         let head = report.head.unwrap();
         assert_eq!(head.0, i64::try_from(round * 400).unwrap());
         // A hash that was written down elsewhere is still there, and another one is not.
-        let known = |hash| engine.verify_trail(None, Some((head.0, hash)), |_| ()).unwrap().flaw;
-        assert_eq!(known(head.1), None);
-        assert_eq!(known(Seal::NONE), Some(TrailFlaw::NotTheKnown(head.0)));
+        let known = async |hash| engine.verify_trail(None, Some((head.0, hash)), |_| ()).await.unwrap().flaw;
+        assert_eq!(known(head.1).await, None);
+        assert_eq!(known(Seal::NONE).await, Some(TrailFlaw::NotTheKnown(head.0)));
     }
 }
 
-#[test]
-fn a_change_in_any_column_is_found_at_its_row() {
+#[tokio::test]
+async fn a_change_in_any_column_is_found_at_its_row() {
     for change in [
         "kind = 'signed_in'",
         "at = at + 1",
@@ -120,16 +121,16 @@ fn a_change_in_any_column_is_found_at_its_row() {
         "hash = zeroblob(32)",
     ] {
         let folder = Folder::new();
-        let engine = folder.open();
-        write(&engine, 5);
-        assert_eq!(flaw(&engine), None);
+        let engine = folder.open().await;
+        write(&engine, 5).await;
+        assert_eq!(flaw(&engine).await, None);
         folder.tamper(&format!("UPDATE events SET {change} WHERE id = 3"));
-        assert_eq!(flaw(&engine), Some(TrailFlaw::Changed(3)), "{change}");
+        assert_eq!(flaw(&engine).await, Some(TrailFlaw::Changed(3)), "{change}");
     }
 }
 
-#[test]
-fn rows_taken_out_put_in_moved_or_unsealed_are_found() {
+#[tokio::test]
+async fn rows_taken_out_put_in_moved_or_unsealed_are_found() {
     const COPY: &str = "INSERT INTO events (id, kind, at, contract, address, result, request, hash) \
          SELECT 6, kind, at, contract, address, result, request, hash FROM events WHERE id = 5";
     let cases = [
@@ -153,135 +154,135 @@ fn rows_taken_out_put_in_moved_or_unsealed_are_found() {
     ];
     for (sql, found) in cases {
         let folder = Folder::new();
-        let engine = folder.open();
-        write(&engine, 5);
+        let engine = folder.open().await;
+        write(&engine, 5).await;
         folder.tamper(sql);
-        assert_eq!(flaw(&engine), Some(found), "{sql}");
+        assert_eq!(flaw(&engine).await, Some(found), "{sql}");
         // What is written afterwards does not cover it up.
-        write(&engine, 2);
-        let later = flaw(&engine).unwrap();
+        write(&engine, 2).await;
+        let later = flaw(&engine).await.unwrap();
         assert!(later.row() <= 7, "{sql}: {later}");
     }
 }
 
-#[test]
-fn an_earlier_state_of_the_whole_file_is_found_only_by_a_known_head() {
+#[tokio::test]
+async fn an_earlier_state_of_the_whole_file_is_found_only_by_a_known_head() {
     let folder = Folder::new();
-    let engine = folder.open();
-    write(&engine, 3);
+    let engine = folder.open().await;
+    write(&engine, 3).await;
     let old: (i64, Vec<u8>) = folder.with(|conn| {
         conn.query_row("SELECT row, seal FROM trail_head", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     });
-    write(&engine, 2);
-    let head = engine.verify_trail(None, None, |_| ()).unwrap().head.unwrap();
+    write(&engine, 2).await;
+    let head = engine.verify_trail(None, None, |_| ()).await.unwrap().head.unwrap();
     folder.with(|conn| {
         conn.execute("DELETE FROM events WHERE id > 3", []).unwrap();
         conn.execute("UPDATE trail_head SET row = ?1, seal = ?2", rusqlite::params![old.0, old.1]).unwrap();
     });
-    assert_eq!(flaw(&engine), None);
-    let report = engine.verify_trail(None, Some(head), |_| ()).unwrap();
+    assert_eq!(flaw(&engine).await, None);
+    let report = engine.verify_trail(None, Some(head), |_| ()).await.unwrap();
     assert_eq!(report.flaw, Some(TrailFlaw::NotTheKnown(5)));
 }
 
-#[test]
-fn two_writers_on_one_file_make_one_chain() {
+#[tokio::test]
+async fn two_writers_on_one_file_make_one_chain() {
     let folder = Folder::new();
-    let engines = [folder.open(), folder.open()];
+    let engines = [folder.open().await, folder.open().await];
     std::thread::scope(|scope| {
         for engine in &engines {
-            scope.spawn(|| write(engine, 100));
+            scope.spawn(|| wait(write(engine, 100)));
         }
     });
     for engine in &engines {
-        let report = engine.verify_trail(None, None, |_| ()).unwrap();
+        let report = engine.verify_trail(None, None, |_| ()).await.unwrap();
         assert_eq!((report.sealed, report.flaw), (200, None));
     }
 }
 
-#[test]
-fn another_key_is_noted_where_it_begins() {
+#[tokio::test]
+async fn another_key_is_noted_where_it_begins() {
     let folder = Folder::new();
-    write(&folder.open(), 3);
-    let engine = folder.engine(2, &Clock::frozen(NOW), Retention::DEFAULT);
-    assert_eq!(flaw(&engine), Some(TrailFlaw::Changed(1)));
-    write(&engine, 2);
-    let from = |row| engine.verify_trail(Some(row), None, |_| ()).unwrap().flaw;
-    assert_eq!((from(4), from(5)), (Some(TrailFlaw::Broken(4)), None));
+    write(&folder.open().await, 3).await;
+    let engine = folder.engine(2, &Clock::frozen(NOW), Retention::DEFAULT).await;
+    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Changed(1)));
+    write(&engine, 2).await;
+    let from = async |row| engine.verify_trail(Some(row), None, |_| ()).await.unwrap().flaw;
+    assert_eq!((from(4).await, from(5).await), (Some(TrailFlaw::Broken(4)), None));
 }
 
-#[test]
-fn rows_from_before_the_chain_are_counted_and_not_vouched_for() {
+#[tokio::test]
+async fn rows_from_before_the_chain_are_counted_and_not_vouched_for() {
     let folder = Folder::new();
-    folder.open().close();
+    folder.open().await.close();
     folder.tamper(
         "INSERT INTO events (kind, at, contract, address, result, request) \
          VALUES ('signed_in', 1, 'native', '', '', ''), ('signed_out', 2, 'native', '', '', '')",
     );
-    let engine = folder.open();
-    assert_eq!(flaw(&engine), None);
-    write(&engine, 2);
-    let report = engine.verify_trail(None, None, |_| ()).unwrap();
+    let engine = folder.open().await;
+    assert_eq!(flaw(&engine).await, None);
+    write(&engine, 2).await;
+    let report = engine.verify_trail(None, None, |_| ()).await.unwrap();
     assert_eq!((report.unsealed, report.sealed, report.flaw), (2, 3, None));
-    let begun = &engine.events(&EventQuery { after: Some(2), ..EventQuery::default() }, 1).unwrap()[0];
+    let begun = &engine.events(&EventQuery { after: Some(2), ..EventQuery::default() }, 1).await.unwrap()[0];
     assert_eq!((&*begun.entry.kind, &*begun.entry.details), ("trail_begun", "{\"count\":2}"));
     // Nobody can pass off later rows as older ones.
     folder.tamper("UPDATE events SET hash = NULL WHERE id > 3");
-    assert_eq!(flaw(&engine), Some(TrailFlaw::Unsealed(4)));
+    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Unsealed(4)));
 }
 
-#[test]
-fn old_events_go_and_the_rest_still_holds() {
+#[tokio::test]
+async fn old_events_go_and_the_rest_still_holds() {
     let folder = Folder::new();
     let clock = Clock::frozen(NOW);
     let keep = Retention { events_seconds: Some(1000), ..Retention::DEFAULT };
-    let engine = folder.engine(1, &clock, keep);
-    write(&engine, 10);
-    assert_eq!(wait(engine.tidy_up()).unwrap(), Tidied::default());
+    let engine = folder.engine(1, &clock, keep).await;
+    write(&engine, 10).await;
+    assert_eq!(engine.tidy_up().await.unwrap(), Tidied::default());
     clock.advance_seconds(500);
     let late = Event { at: clock.now(), ..event(0) };
-    wait(engine.note(late)).unwrap();
+    engine.note(late).await.unwrap();
     clock.advance_seconds(600);
-    assert_eq!(wait(engine.tidy_up()).unwrap().events, 10);
-    assert_eq!(wait(engine.tidy_up()).unwrap().events, 0);
-    let report = engine.verify_trail(None, None, |_| ()).unwrap();
+    assert_eq!(engine.tidy_up().await.unwrap().events, 10);
+    assert_eq!(engine.tidy_up().await.unwrap().events, 0);
+    let report = engine.verify_trail(None, None, |_| ()).await.unwrap();
     assert_eq!((report.sealed, report.pruned, report.flaw), (2, Some(10), None));
     // More can not be taken away unseen, and the note can not be moved.
     folder.tamper("DELETE FROM events WHERE id = 11");
-    assert_eq!(flaw(&engine), Some(TrailFlaw::Missing(11, 11)));
+    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Missing(11, 11)));
     folder.tamper("UPDATE events SET details = replace(details, '10', '11') WHERE kind = 'trail_pruned'");
-    assert_eq!(flaw(&engine), Some(TrailFlaw::Changed(12)));
+    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Changed(12)));
 }
 
-#[test]
-fn a_query_finds_by_user_kind_and_time_in_pages() {
+#[tokio::test]
+async fn a_query_finds_by_user_kind_and_time_in_pages() {
     let folder = Folder::new();
-    let engine = folder.open();
+    let engine = folder.open().await;
     for number in 1..=9 {
         let kind = if number % 3 == 0 { EventKind::KeyRotated } else { EventKind::OperatorEdit };
         let at = NOW.plus_seconds(number);
-        wait(engine.note(Event { kind, at, ..event(0) }.about(Some(UserId(number % 2))))).unwrap();
+        engine.note(Event { kind, at, ..event(0) }.about(Some(UserId(number % 2)))).await.unwrap();
     }
-    let rows = |query: EventQuery, limit| -> Vec<i64> {
-        engine.events(&query, limit).unwrap().iter().map(|noted| noted.entry.id).collect()
+    let rows = async |query: EventQuery, limit| -> Vec<i64> {
+        engine.events(&query, limit).await.unwrap().iter().map(|noted| noted.entry.id).collect()
     };
     let all = EventQuery::default();
-    assert_eq!(rows(all, 3), [1, 2, 3]);
-    assert_eq!(rows(EventQuery { after: Some(3), ..all }, 2), [4, 5]);
-    assert_eq!(rows(EventQuery { newest_first: true, after: Some(3), ..all }, 9), [2, 1]);
-    assert_eq!(rows(EventQuery { user: Some(UserId(1)), ..all }, 9), [1, 3, 5, 7, 9]);
-    assert_eq!(rows(EventQuery { kind: Some(EventKind::KeyRotated), ..all }, 9), [3, 6, 9]);
-    assert_eq!(rows(EventQuery { since: Some(NOW.plus_seconds(8)), ..all }, 9), [8, 9]);
-    assert_eq!(rows(all, 0), [1]);
+    assert_eq!(rows(all, 3).await, [1, 2, 3]);
+    assert_eq!(rows(EventQuery { after: Some(3), ..all }, 2).await, [4, 5]);
+    assert_eq!(rows(EventQuery { newest_first: true, after: Some(3), ..all }, 9).await, [2, 1]);
+    assert_eq!(rows(EventQuery { user: Some(UserId(1)), ..all }, 9).await, [1, 3, 5, 7, 9]);
+    assert_eq!(rows(EventQuery { kind: Some(EventKind::KeyRotated), ..all }, 9).await, [3, 6, 9]);
+    assert_eq!(rows(EventQuery { since: Some(NOW.plus_seconds(8)), ..all }, 9).await, [8, 9]);
+    assert_eq!(rows(all, 0).await, [1]);
 }
 
-#[test]
-fn whatever_is_in_a_row_is_one_line_of_json() {
+#[tokio::test]
+async fn whatever_is_in_a_row_is_one_line_of_json() {
     let folder = Folder::new();
-    let engine = folder.open();
+    let engine = folder.open().await;
     let hostile = "x\n{\"event\":\"login_ok\"}\r\u{1b}[2J\u{2028}";
     let event = Event { address: hostile.to_owned(), request: hostile.to_owned(), ..event(1) };
-    wait(engine.note(event.with(Detail::Role(hostile.to_owned())).through(hostile))).unwrap();
-    let noted = engine.events(&EventQuery::default(), 9).unwrap().remove(0);
+    engine.note(event.with(Detail::Role(hostile.to_owned())).through(hostile)).await.unwrap();
+    let noted = engine.events(&EventQuery::default(), 9).await.unwrap().remove(0);
     let line = noted.entry.json(noted.seal.as_ref()).to_string();
     assert!(!line.contains(['\n', '\r', '\u{1b}']), "{line}");
     let read: serde_json::Value = serde_json::from_str(&line).unwrap();

@@ -17,7 +17,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let mut checked = None;
         for _ in 0..TRIES {
-            let account = self.bearer()?.account;
+            let account = self.bearer().await?.account;
             judge_target(target, &account.user)?;
             let verified = match password {
                 Some(password) => Some(self.check(&mut checked, Claimed::Account(&account), password).await?),

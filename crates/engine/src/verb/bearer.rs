@@ -48,23 +48,23 @@ impl Turn<'_> {
     /// The access token of the request. Refused: none, malformed, or not good.
     ///
     /// The first look is the door's own; a verb that looks again gets what holds then.
-    pub(super) fn bearer(&self) -> Result<Access, Error> {
+    pub(super) async fn bearer(&self) -> Result<Access, Error> {
         match self.taken_from_door() {
             Some(access) => Ok(access),
-            None => self.read_bearer(),
+            None => self.read_bearer().await,
         }
     }
 
-    pub(super) fn read_bearer(&self) -> Result<Access, Error> {
+    pub(super) async fn read_bearer(&self) -> Result<Access, Error> {
         match &self.caller.bearer {
             Bearer::Absent => Err(Refusal::CredentialsMissing.into()),
             Bearer::Malformed => Err(Refusal::CredentialsMalformed.into()),
-            Bearer::Token(token) => self.read_access(token),
+            Bearer::Token(token) => self.read_access(token).await,
         }
     }
 
     /// Reads an access token: signature, claims, then what the store knows, in one look.
-    pub(super) fn read_access(&self, token: &Secret) -> Result<Access, Error> {
+    pub(super) async fn read_access(&self, token: &Secret) -> Result<Access, Error> {
         let contract = self.caller.contract;
         let claims = self.caller.keys.verify(token.expose()).map_err(bearer::refused)?;
         let reading = bearer::read(&claims, &contract.access.claims, contract, Some(self.scene.now))?;
@@ -75,11 +75,11 @@ impl Turn<'_> {
         let (account, session) = match ticket {
             Some(ticket) if ticket.kind != Kind::Access => return Err(Refusal::TokenWrongKind.into()),
             Some(ticket) => {
-                let (account, session) = self.read_session(SessionId(ticket.session), &reading)?;
+                let (account, session) = self.read_session(SessionId(ticket.session), &reading).await?;
                 (account, Some(session))
             }
             None => {
-                let account = self.find(&reading.user)?.ok_or(Refusal::TokenUserUnknown)?;
+                let account = self.find(&reading.user).await?.ok_or(Refusal::TokenUserUnknown)?;
                 bearer::judge_foreign(&account, &reading, &self.scene)?;
                 (account, None)
             }
@@ -88,18 +88,18 @@ impl Turn<'_> {
         Ok(Access { account, session, claims, issued, expires: reading.expires })
     }
 
-    fn read_session(&self, id: SessionId, reading: &Reading) -> Result<(Account, Session), Error> {
-        let Some((session, account)) = self.engine.store().session(id)? else {
-            return Err(self.gone(Some(reading))?.into());
+    async fn read_session(&self, id: SessionId, reading: &Reading) -> Result<(Account, Session), Error> {
+        let Some((session, account)) = self.engine.store().session(id).await? else {
+            return Err(self.gone(Some(reading)).await?.into());
         };
         bearer::judge_session(&session, &account, reading, &self.scene)?;
         Ok((account, session))
     }
 
     /// The refusal for a good token whose session row is gone: with its user, or alone.
-    pub(super) fn gone(&self, reading: Option<&Reading>) -> Result<Refusal, Fault> {
+    pub(super) async fn gone(&self, reading: Option<&Reading>) -> Result<Refusal, Fault> {
         let Some(reading) = reading else { return Ok(Refusal::TokenInvalid) };
-        let user = self.find(&reading.user)?;
+        let user = self.find(&reading.user).await?;
         Ok(if user.is_some() { Refusal::TokenRevoked } else { Refusal::TokenUserUnknown })
     }
 
@@ -117,14 +117,17 @@ impl Turn<'_> {
 
     /// Shows the user of the token. Writes nothing but that the session was seen.
     pub(super) async fn who_am_i(&self) -> Result<Outcome, Error> {
-        let access = self.bearer()?;
+        let access = self.bearer().await?;
         self.note_seen(&access).await;
         Ok(Outcome::Profile { user: access.account.user })
     }
 
     /// Says what an access token says. Writes nothing but that the session was seen.
     pub(super) async fn verify_token(&self, token: Option<&Secret>) -> Result<Outcome, Error> {
-        let access = token.map_or_else(|| self.bearer(), |token| self.read_access(token))?;
+        let access = match token {
+            Some(token) => self.read_access(token).await?,
+            None => self.bearer().await?,
+        };
         self.note_seen(&access).await;
         Ok(Outcome::TokenVerified {
             user: access.account.user,

@@ -78,7 +78,7 @@ impl Turn<'_> {
         {
             return Ok(known.verified);
         }
-        let verified = match self.reserve(&claimed)? {
+        let verified = match self.reserve(&claimed).await? {
             Some((account, reserved)) => {
                 let verified = self.verify(stored, password, &reserved).await?;
                 self.settle(&claimed, &account, password, verified, &reserved);
@@ -98,7 +98,7 @@ impl Turn<'_> {
     ) -> Result<Verified, Error> {
         let hasher = self.engine.hasher();
         // Another process may have imported hashes of kinds that were never timed (SEC-12).
-        hasher.learn(self.engine.store().hash_schemes()?);
+        hasher.learn(self.engine.store().hash_schemes().await?);
         let asker = Asker { client: self.share(), known: matches!(reserved, Reserved::Device(_)) };
         hasher.verify(asker, stored, password).await.map_err(|refused| {
             self.engine.limiter().release(reserved);
@@ -107,7 +107,7 @@ impl Turn<'_> {
     }
 
     /// Takes the try from its budgets. None: the password is off.
-    fn reserve(&self, claimed: &Claimed<'_>) -> Result<Option<(Blind, Reserved)>, Error> {
+    async fn reserve(&self, claimed: &Claimed<'_>) -> Result<Option<(Blind, Reserved)>, Error> {
         let limiter = self.engine.limiter();
         let account = match (claimed, claimed.user()) {
             (_, Some(user)) => limiter.user(user),
@@ -125,7 +125,7 @@ impl Turn<'_> {
             account,
             device: device.map(|device| limiter.device_name(&device)),
             client: self.client(),
-            stored: self.engine.store().failures(&account)?,
+            stored: self.engine.store().failures(&account).await?,
             now: self.scene.now,
         };
         match limiter.reserve(&claim, self.engine.clock().steady_micros()) {

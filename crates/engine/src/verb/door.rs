@@ -20,9 +20,9 @@ impl Turn<'_> {
         self.prove_page()?;
         match self.scene.verb.permit() {
             Permit::Anyone | Permit::Token => {}
-            Permit::User => self.read().access = Some(self.read_bearer()?),
+            Permit::User => self.read().access = Some(self.read_bearer().await?),
             Permit::Fresh => {
-                let access = self.read_bearer()?;
+                let access = self.read_bearer().await?;
                 self.fresh(&access)?;
                 self.read().access = Some(access);
             }

@@ -23,7 +23,7 @@ impl Turn<'_> {
         let mut checked = None;
         let mut counted = false;
         for _ in 0..factor::TRIES {
-            let Access { account, session, .. } = self.bearer()?;
+            let Access { account, session, .. } = self.bearer().await?;
             let Some(session) = session else { return Err(Refusal::ReauthRequired.into()) };
             let verified = self.check(&mut checked, Claimed::Account(&account), password).await?;
             let used = if verified.matches && account.user.second_factor {

@@ -123,7 +123,7 @@ impl Turn<'_> {
                 self.set_avatar(target.as_ref(), avatar.as_ref(), flaws).await
             }
             Command::Reauthenticate { password, otp } => self.reauthenticate(&password, otp.as_ref()).await,
-            Command::ListSessions => self.list_sessions(),
+            Command::ListSessions => self.list_sessions().await,
             Command::EndSession { id } => self.end_session(&id).await,
             Command::EndOtherSessions => self.end_other_sessions().await,
             Command::ChangePassword { current, new } => self.change_password(&current, &new).await,
@@ -146,7 +146,7 @@ impl Turn<'_> {
             Command::Admin(command) => self.administer(command).await,
             Command::CheckEmail { email } => {
                 self.count_request()?;
-                self.check_email(email)
+                self.check_email(email).await
             }
             Command::AnswerFactor { half_way, otp } => {
                 self.count_request()?;
@@ -156,7 +156,7 @@ impl Turn<'_> {
                 self.enrol_factor(half_way.as_ref(), password.as_ref(), otp.as_ref()).await
             }
             Command::ConfirmFactor { half_way, otp } => self.confirm_factor(half_way.as_ref(), &otp).await,
-            Command::ShowFactor => self.show_factor(),
+            Command::ShowFactor => self.show_factor().await,
             Command::MakeRecoveryCodes { password, otp } => self.make_recovery_codes(&password, &otp).await,
             Command::RemoveFactor { password, otp } => self.remove_factor(&password, &otp).await,
         }
@@ -181,8 +181,8 @@ impl Turn<'_> {
         self.later.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
     }
 
-    fn find(&self, named: &Named) -> Result<Option<Account>, Fault> {
-        self.engine.find_named(named)
+    async fn find(&self, named: &Named) -> Result<Option<Account>, Fault> {
+        self.engine.find_named(named).await
     }
 
     /// Judges the new password of the command, by the rules of the contract. That a service was asked in vain is noted

@@ -15,7 +15,7 @@ impl Turn<'_> {
         let mut hash = None;
         for _ in 0..TRIES {
             // Read anew each time: the change that came between may have ended this session.
-            let access = self.bearer()?;
+            let access = self.bearer().await?;
             let session = access.session_id();
             let account = access.account;
             let own =

@@ -16,7 +16,7 @@ impl Turn<'_> {
     pub(super) async fn update_profile(&self, request: &UpdateProfile) -> Result<Outcome, Error> {
         let mut picture = None;
         for _ in 0..TRIES {
-            let access = self.bearer()?;
+            let access = self.bearer().await?;
             let account = access.account;
             judge_target(request.target.as_ref(), &account.user)?;
             let mut identity =
@@ -26,7 +26,7 @@ impl Turn<'_> {
                 flaws.push(flaw);
                 None
             });
-            flaws.extend(self.taken_by_others(&identity, moved.as_ref(), &account.user)?);
+            flaws.extend(self.taken_by_others(&identity, moved.as_ref(), &account.user).await?);
             if flaws.is_empty() && picture.is_none() {
                 match self.picture_edit(request.avatar.as_ref()).await? {
                     Ok(edit) => picture = Some(edit),
@@ -41,7 +41,7 @@ impl Turn<'_> {
                 judge_edit(&account, edit, picture.as_ref().unwrap_or(&PictureEdit::Keep), &self.scene);
             let mut changes = judgement.changes;
             if let Some(moved) = &moved {
-                changes.extend(self.change_asked(&account, moved)?);
+                changes.extend(self.change_asked(&account, moved).await?);
             }
             if self.record(changes).await?.is_ok() {
                 return Ok(Outcome::ProfileUpdated { user: judgement.result? });
@@ -56,7 +56,7 @@ impl Turn<'_> {
         avatar: Option<&AvatarEdit>,
         mut flaws: Vec<Flaw>,
     ) -> Result<Outcome, Error> {
-        judge_target(target, &self.bearer()?.account.user)?;
+        judge_target(target, &self.bearer().await?.account.user)?;
         if flaws.is_empty() && avatar.is_none() {
             flaws.push(Flaw::new(Input::Avatar, Rule::Required));
         }
@@ -72,7 +72,7 @@ impl Turn<'_> {
             return Err(refusal.into());
         }
         for _ in 0..TRIES {
-            let account = self.bearer()?.account;
+            let account = self.bearer().await?.account;
             let judgement = judge_edit(&account, UserEdit::default(), &picture, &self.scene);
             if self.record(judgement.changes).await?.is_ok() {
                 return Ok(Outcome::AvatarSet { user: judgement.result? });
@@ -81,19 +81,18 @@ impl Turn<'_> {
         Err(Fault::Contended("set_avatar").into())
     }
 
-    fn taken_by_others(
+    async fn taken_by_others(
         &self,
         identity: &Identity,
         moved: Option<&Address>,
         user: &User,
     ) -> Result<Vec<Flaw>, Fault> {
         let (username, email) = (identity.username.as_ref(), identity.email.as_ref().or(moved));
-        let taken = self.engine.store().taken(
-            email.map(|(_, key)| key),
-            username.map(|(_, key)| key),
-            Some(user.id),
-            self.scene.now,
-        )?;
+        let taken = self
+            .engine
+            .store()
+            .taken(email.map(|(_, key)| key), username.map(|(_, key)| key), Some(user.id), self.scene.now)
+            .await?;
         Ok(taken_flaws(taken.username, taken.email))
     }
 

@@ -24,7 +24,7 @@ impl Turn<'_> {
     pub(super) async fn request_verification(&self, email: String) -> Result<Outcome, Error> {
         self.needs_mail()?;
         for _ in 0..TRIES {
-            let account = self.who(&Login::Email(email.clone()), false)?.0;
+            let account = self.who(&Login::Email(email.clone()), false).await?.0;
             let changes = ask_verification(account.as_ref(), self.link_id()?, &self.scene);
             if self.record(changes).await?.is_ok() {
                 return Ok(Outcome::LetterAsked);
@@ -36,7 +36,7 @@ impl Turn<'_> {
     pub(super) async fn request_reset(&self, login: &Login) -> Result<Outcome, Error> {
         self.needs_mail()?;
         for _ in 0..TRIES {
-            let account = self.who(login, false)?.0;
+            let account = self.who(login, false).await?.0;
             let changes = ask_reset(account.as_ref(), self.link_id()?, &self.scene);
             if self.record(changes).await?.is_ok() {
                 return Ok(Outcome::LetterAsked);
@@ -59,7 +59,7 @@ impl Turn<'_> {
                 Some(hash) => hash,
                 None => hash.insert(self.hash(fit).await?),
             };
-            let factors = self.engine.store().factors(account.user.id)?.map(|(version, _)| version);
+            let factors = self.engine.store().factors(account.user.id).await?.map(|(version, _)| version);
             if self.record(reset(&account, &link, hash.clone(), factors, &self.scene)).await?.is_ok() {
                 return Ok(Outcome::PasswordReset);
             }
@@ -87,7 +87,7 @@ impl Turn<'_> {
         self.needs_mail()?;
         let mut checked = None;
         for _ in 0..TRIES {
-            let account = self.bearer()?.account;
+            let account = self.bearer().await?.account;
             let new = EmailKey::parse(email).map(|key| (email.trim().to_owned(), key));
             let Some(new) = new else {
                 return Err(Refusal::InvalidInput(vec![Flaw::new(Input::Email, Rule::Email)]).into());
@@ -102,7 +102,7 @@ impl Turn<'_> {
                 tokio::time::sleep(verified.remaining_to_floor).await;
                 return Err(refusal.into());
             }
-            if self.record(self.change_asked(&account, &new)?).await?.is_ok() {
+            if self.record(self.change_asked(&account, &new).await?).await?.is_ok() {
                 return Ok(Outcome::LetterAsked);
             }
         }
@@ -110,8 +110,8 @@ impl Turn<'_> {
     }
 
     /// The changes that ask for another address.
-    pub(super) fn change_asked(&self, account: &Account, new: &Address) -> Result<Vec<Change>, Fault> {
-        let taken = self.belongs_to_another(account, &new.1)?;
+    pub(super) async fn change_asked(&self, account: &Account, new: &Address) -> Result<Vec<Change>, Fault> {
+        let taken = self.belongs_to_another(account, &new.1).await?;
         Ok(ask_change(account, new, [self.link_id()?, self.link_id()?], taken, &self.scene))
     }
 
@@ -124,7 +124,7 @@ impl Turn<'_> {
             let (link, account) = self.good_link(token, &[LinkKind::ConfirmEmail]).await?;
             let new = link.address.as_ref().ok_or(Refusal::LinkInvalid)?;
             self.prove_account(&account, password).await?;
-            if self.belongs_to_another(&account, &new.1)? {
+            if self.belongs_to_another(&account, &new.1).await? {
                 return Err(Refusal::LinkInvalid.into());
             }
             let changes = confirm(&account, &link, new, self.link_id()?, &self.scene);
@@ -141,7 +141,7 @@ impl Turn<'_> {
         for _ in 0..TRIES {
             let (link, account) = self.good_link(token, &[LinkKind::UndoEmail]).await?;
             let held = link.address.as_ref().ok_or(Refusal::LinkInvalid)?;
-            if self.belongs_to_another(&account, &held.1)? {
+            if self.belongs_to_another(&account, &held.1).await? {
                 return Err(Refusal::LinkInvalid.into());
             }
             let changes = undo(&account, &link, held, self.link_id()?, &self.scene);
@@ -156,7 +156,7 @@ impl Turn<'_> {
     async fn good_link(&self, token: &Secret, kinds: &[LinkKind]) -> Result<(Link, Account), Error> {
         let found = self.engine.mint().open_link(token).filter(|(kind, _)| kinds.contains(kind));
         let found = match found {
-            Some((_, id)) => self.engine.store().link(id)?,
+            Some((_, id)) => self.engine.store().link(id).await?,
             None => None,
         };
         let judged = match &found {
@@ -180,7 +180,7 @@ impl Turn<'_> {
     /// Without this the owner of a mailbox could be talked into verifying an account that somebody else had made with
     /// the address, password and sessions included (SEC-36).
     async fn prove_account(&self, account: &Account, password: Option<&Secret>) -> Result<(), Error> {
-        if self.bearer().is_ok_and(|access| access.account.user.id == account.user.id) {
+        if self.bearer().await.is_ok_and(|access| access.account.user.id == account.user.id) {
             return Ok(());
         }
         let Some(password) = password else {
@@ -198,8 +198,8 @@ impl Turn<'_> {
         Err(refusal.into())
     }
 
-    fn belongs_to_another(&self, account: &Account, key: &EmailKey) -> Result<bool, Fault> {
-        let taken = self.engine.store().taken(Some(key), None, Some(account.user.id), self.scene.now)?;
+    async fn belongs_to_another(&self, account: &Account, key: &EmailKey) -> Result<bool, Fault> {
+        let taken = self.engine.store().taken(Some(key), None, Some(account.user.id), self.scene.now).await?;
         Ok(taken.email)
     }
 

@@ -38,7 +38,7 @@ impl Turn<'_> {
         let held = self.hold(plan, token, Some(self.scene.now))?;
         self.spend_refresh(held.place.session)?;
         for _ in 0..TRIES {
-            let (session, account, mut changes) = self.family(&held)?;
+            let (session, account, mut changes) = self.family(&held).await?;
             let session = session.within(plan);
             if let Some(reading) = &held.reading
                 && !reading.user.fits(&account.user)
@@ -103,30 +103,30 @@ impl Turn<'_> {
     }
 
     /// The session that a refresh token belongs to, as it is stored; absent when it is gone or was never opened.
-    pub(super) fn stored_family(&self, held: &Held) -> Result<Option<(Session, Account)>, Fault> {
-        self.engine.store().session(held.place.session)
+    pub(super) async fn stored_family(&self, held: &Held) -> Result<Option<(Session, Account)>, Fault> {
+        self.engine.store().session(held.place.session).await
     }
 
     /// The user of a token that the application itself made and that has no session yet.
-    pub(super) fn foreign_user(&self, held: &Held) -> Result<Option<Account>, Fault> {
+    pub(super) async fn foreign_user(&self, held: &Held) -> Result<Option<Account>, Fault> {
         match &held.reading {
-            Some(reading) if held.foreign => self.find(&reading.user),
+            Some(reading) if held.foreign => self.find(&reading.user).await,
             Some(_) | None => Ok(None),
         }
     }
 
-    fn family(&self, held: &Held) -> Result<Family, Error> {
-        match (self.stored_family(held)?, &held.reading) {
+    async fn family(&self, held: &Held) -> Result<Family, Error> {
+        match (self.stored_family(held).await?, &held.reading) {
             (Some((session, account)), _) => Ok((session, account, Vec::new())),
-            (None, Some(reading)) if held.foreign => self.adopt(held, reading),
-            (None, reading) => Err(self.gone(reading.as_ref())?.into()),
+            (None, Some(reading)) if held.foreign => self.adopt(held, reading).await,
+            (None, reading) => Err(self.gone(reading.as_ref()).await?.into()),
         }
     }
 
     /// Opens a session for a token that the application made before the move. Its number follows from the token, so
     /// that it is opened once, and the token counts as the first of the family.
-    fn adopt(&self, held: &Held, reading: &Reading) -> Result<Family, Error> {
-        let account = self.find(&reading.user)?.ok_or(Refusal::TokenUserUnknown)?;
+    async fn adopt(&self, held: &Held, reading: &Reading) -> Result<Family, Error> {
+        let account = self.find(&reading.user).await?.ok_or(Refusal::TokenUserUnknown)?;
         bearer::judge_foreign(&account, reading, &self.scene)?;
         // The application asked for no second factor (SEC-84).
         if self.scene.needs_factor(&account.user) {

@@ -11,10 +11,10 @@ use domain::session::{MOST_SHOWN, ShownSession};
 
 impl Turn<'_> {
     /// Shows the live sessions of the user, of every contract.
-    pub(super) fn list_sessions(&self) -> Result<Outcome, Error> {
-        let access = self.bearer()?;
+    pub(super) async fn list_sessions(&self) -> Result<Outcome, Error> {
+        let access = self.bearer().await?;
         let (user, current) = (access.account.user.id, access.session_id());
-        let listed = self.engine.store().live_sessions(user, self.scene.now, MOST_SHOWN)?;
+        let listed = self.engine.store().live_sessions(user, self.scene.now, MOST_SHOWN).await?;
         let shown = listed.into_iter().map(|listed| ShownSession {
             public_id: self.engine.mint().public_id(listed.id),
             is_current: current == Some(listed.id),
@@ -25,9 +25,9 @@ impl Turn<'_> {
 
     /// Ends one session of the user.
     pub(super) async fn end_session(&self, id: &str) -> Result<Outcome, Error> {
-        let access = self.bearer()?;
+        let access = self.bearer().await?;
         let session = match self.engine.mint().open_public_id(id) {
-            Some(session) => self.engine.store().session(session)?.map(|(session, _)| session),
+            Some(session) => self.engine.store().session(session).await?.map(|(session, _)| session),
             None => None,
         };
         let changes = judge_end(access.account.user.id, session.as_ref(), &self.scene)?;
@@ -39,7 +39,7 @@ impl Turn<'_> {
 
     /// Ends all sessions of the user but the one that asks.
     pub(super) async fn end_other_sessions(&self) -> Result<Outcome, Error> {
-        let access = self.bearer()?;
+        let access = self.bearer().await?;
         let changes = judge_others(&access.account, access.session_id(), access.issued, &self.scene);
         match self.record(changes).await? {
             Ok(applied) => Ok(Outcome::OtherSessionsEnded { ended: applied.sessions_ended }),

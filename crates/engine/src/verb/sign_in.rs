@@ -36,7 +36,7 @@ impl Turn<'_> {
         let mut counted = false;
         let mut was_split = None;
         for _ in 0..factor::TRIES {
-            let (account, spelt_otherwise) = self.who(login, exact)?;
+            let (account, spelt_otherwise) = self.who(login, exact).await?;
             let (password, otp) = self.read_field(account.as_ref(), password, otp);
             if was_split.replace(otp.is_some()).is_some_and(|before| before != otp.is_some()) {
                 // The factor came or went meanwhile, and what was checked was another reading of the field.
@@ -132,13 +132,17 @@ impl Turn<'_> {
     }
 
     /// Who is meant. `exact`: only by the stored spelling; the user who has another one comes second.
-    pub(super) fn who(&self, login: &Login, exact: bool) -> Result<(Option<Account>, Option<UserId>), Fault> {
+    pub(super) async fn who(
+        &self,
+        login: &Login,
+        exact: bool,
+    ) -> Result<(Option<Account>, Option<UserId>), Fault> {
         let text = typed(login);
         if text.len() > MAX_LOGIN_BYTES {
             return Ok((None, None));
         }
         let email = match login {
-            Login::Email(_) | Login::Either(_) => self.by_email(text)?,
+            Login::Email(_) | Login::Either(_) => self.by_email(text).await?,
             Login::Username(_) => None,
         };
         let spelt = |stored: Option<&str>| !exact || stored == Some(text.trim());
@@ -146,7 +150,7 @@ impl Turn<'_> {
             return Ok((Some(found.clone()), None));
         }
         let username = match login {
-            Login::Username(_) | Login::Either(_) => self.by_username(text)?,
+            Login::Username(_) | Login::Either(_) => self.by_username(text).await?,
             Login::Email(_) => None,
         };
         if let Some(found) = username.as_ref().filter(|found| spelt(found.user.username.as_deref())) {
@@ -155,17 +159,23 @@ impl Turn<'_> {
         Ok((None, email.or(username).map(|other| other.user.id)))
     }
 
-    fn by_email(&self, text: &str) -> Result<Option<Account>, Fault> {
-        EmailKey::parse(text).map_or(Ok(None), |key| self.engine.store().account_by_email(&key))
+    async fn by_email(&self, text: &str) -> Result<Option<Account>, Fault> {
+        match EmailKey::parse(text) {
+            Some(key) => self.engine.store().account_by_email(&key).await,
+            None => Ok(None),
+        }
     }
 
-    fn by_username(&self, text: &str) -> Result<Option<Account>, Fault> {
-        UsernameKey::parse(text).map_or(Ok(None), |key| self.engine.store().account_by_username(&key))
+    async fn by_username(&self, text: &str) -> Result<Option<Account>, Fault> {
+        match UsernameKey::parse(text) {
+            Some(key) => self.engine.store().account_by_username(&key).await,
+            None => Ok(None),
+        }
     }
 
     /// Says whether an address has an account.
-    pub(super) fn check_email(&self, email: String) -> Result<Outcome, Error> {
-        let exists = email.len() <= MAX_LOGIN_BYTES && self.by_email(&email)?.is_some();
+    pub(super) async fn check_email(&self, email: String) -> Result<Outcome, Error> {
+        let exists = email.len() <= MAX_LOGIN_BYTES && self.by_email(&email).await?.is_some();
         Ok(Outcome::EmailChecked { email, exists })
     }
 }

@@ -94,8 +94,10 @@ impl Turn<'_> {
 
     /// Tells the owner of an address that somebody wanted to sign up with it (SEC-14).
     async fn tell_owner(&self, identity: &Identity) -> Result<(), Error> {
-        let key = identity.email.as_ref().map(|(_, key)| key);
-        let owner = key.map_or(Ok(None), |key| self.engine.store().account_by_email(key))?;
+        let owner = match &identity.email {
+            Some((_, key)) => self.engine.store().account_by_email(key).await?,
+            None => None,
+        };
         let changes = repeated_sign_up(owner.as_ref().map(|owner| &owner.user), &self.scene);
         // Letters without links rely on nothing.
         self.record(changes).await?.ok();
@@ -115,7 +117,7 @@ impl Turn<'_> {
             // Nobody could ever verify it.
             identity.flaws.push(Flaw::new(Input::Email, Rule::Required));
         }
-        let mut taken = self.claim(&mut identity, request.username_made)?;
+        let mut taken = self.claim(&mut identity, request.username_made).await?;
         let mut is_known = false;
         if waits(&identity, &self.scene) {
             let others = taken.len();
@@ -142,17 +144,16 @@ impl Turn<'_> {
     }
 
     /// What belongs to others. A user name that was made gets a number until it is free.
-    fn claim(&self, identity: &mut Identity, username_made: bool) -> Result<Vec<Flaw>, Fault> {
+    async fn claim(&self, identity: &mut Identity, username_made: bool) -> Result<Vec<Flaw>, Fault> {
         let made = identity.username.as_ref().map(|(text, _)| text.clone()).filter(|_| username_made);
         let mut tried = 0;
         loop {
             let (email, username) = (identity.email.as_ref(), identity.username.as_ref());
-            let taken = self.engine.store().taken(
-                email.map(|(_, key)| key),
-                username.map(|(_, key)| key),
-                None,
-                self.scene.now,
-            )?;
+            let taken = self
+                .engine
+                .store()
+                .taken(email.map(|(_, key)| key), username.map(|(_, key)| key), None, self.scene.now)
+                .await?;
             tried += 1;
             let Some(made) = made.as_ref().filter(|_| taken.username && tried < MADE_NAMES) else {
                 return Ok(taken_flaws(taken.username, taken.email));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const NEW: &str = "a completely new secret";
 
 async fn two_sessions() -> (World, Tokens, Tokens) {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let one = world.sign_in("jane").await;
     let two = world.sign_in("jane").await;
@@ -65,7 +65,7 @@ async fn a_ban_takes_effect_at_once_and_ends_every_session_for_good() {
 
 #[tokio::test]
 async fn a_deleted_user_is_unknown_at_once_and_a_namesake_inherits_nothing() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let first = world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     let delete = Command::DeleteAccount { target: None, password: Some(Secret::new("wrong")) };
@@ -131,7 +131,7 @@ async fn a_sign_out_ends_one_session_at_once_and_a_second_one_is_fine() {
 #[tokio::test]
 async fn an_exchanged_or_expired_refresh_token_still_signs_out() {
     for contract in [opaque(), jwt()] {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         world.add("jane").await;
         let old = world.sign_in("jane").await;
         let new = world.refresh(refresh(&old)).await.unwrap();
@@ -179,7 +179,7 @@ async fn signing_out_everywhere_counts_and_ends_all_sessions() {
 
 #[tokio::test]
 async fn a_token_without_an_id_dies_with_the_password_and_the_next_one_works_at_once() {
-    let world = World::new(bare());
+    let world = World::new(bare()).await;
     world.add("jane").await;
     let old = world.sign_in("jane").await;
     assert!(old.refresh.is_none());

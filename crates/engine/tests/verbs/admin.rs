@@ -15,8 +15,8 @@ fn administration() -> Contract {
     Contract { name: "admin".into(), purpose: Purpose::Administration, ..opaque() }
 }
 
-fn world() -> World {
-    World::administered(administration(), AdminRules { require_factor: false })
+async fn world() -> World {
+    World::administered(administration(), AdminRules { require_factor: false }).await
 }
 
 async fn add(world: &World, name: &str, role: &str) -> User {
@@ -51,7 +51,7 @@ fn bootstrap(token: &Secret, email: &str) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_parallel_bootstraps_make_one_administrator() {
     // SEC-91
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     let token = world.engine.offer_bootstrap("test").await.unwrap().unwrap();
     let mut tries = Vec::new();
     for number in 0..20 {
@@ -68,7 +68,7 @@ async fn twenty_parallel_bootstraps_make_one_administrator() {
         }
     }
     assert_eq!(made, 1);
-    assert_eq!(world.engine.administrators().unwrap().len(), 1);
+    assert_eq!(world.engine.administrators().await.unwrap().len(), 1);
     assert!(world.engine.offer_bootstrap("test").await.unwrap().is_none(), "closed afterwards");
     world.engine.bootstrap_used().await;
 }
@@ -76,7 +76,7 @@ async fn twenty_parallel_bootstraps_make_one_administrator() {
 #[tokio::test]
 async fn a_bootstrap_token_is_useless_once_there_is_an_administrator() {
     // SEC-91: an administrator who came by another way closes it, too.
-    let world = world();
+    let world = world().await;
     let token = world.engine.offer_bootstrap("test").await.unwrap().unwrap();
     add(&world, "root", "admin").await;
     let answer = world.ask(None, bootstrap(&token, "a@example.com")).await;
@@ -86,7 +86,7 @@ async fn a_bootstrap_token_is_useless_once_there_is_an_administrator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_administrators_who_take_each_other_away_leave_one() {
     // SEC-98
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     let (one, two) = (add(&world, "one", "admin").await, add(&world, "two", "admin").await);
     for round in 0..100 {
         let mut tasks = Vec::new();
@@ -106,7 +106,7 @@ async fn two_administrators_who_take_each_other_away_leave_one() {
                 assert!(codes.contains(&refusal.code()), "{round}: {refusal:?}");
             }
         }
-        assert!(world.engine.has_administrator().unwrap(), "round {round} left nobody");
+        assert!(world.engine.has_administrator().await.unwrap(), "round {round} left nobody");
         for user in [&one, &two] {
             let back = UserChange {
                 role: Some("admin".into()),
@@ -121,7 +121,7 @@ async fn two_administrators_who_take_each_other_away_leave_one() {
 #[tokio::test]
 async fn the_console_and_the_owner_keep_the_last_administrator_too() {
     // SEC-98
-    let world = world();
+    let world = world().await;
     let who = Who::Id(add(&world, "root", "admin").await.id);
     assert!(world.engine.delete_user(&who).await.is_err());
     assert!(world.engine.disable_user(&who).await.is_err());
@@ -135,7 +135,7 @@ async fn the_console_and_the_owner_keep_the_last_administrator_too() {
 #[tokio::test]
 async fn administrators_sign_in_where_administrators_do_and_with_a_factor() {
     // SEC-99
-    let world = World::administered(administration(), AdminRules::DEFAULT);
+    let world = World::administered(administration(), AdminRules::DEFAULT).await;
     add(&world, "root", "admin").await;
     add(&world, "ann", "editor").await;
     for (name, password, refusal) in [
@@ -150,7 +150,7 @@ async fn administrators_sign_in_where_administrators_do_and_with_a_factor() {
 #[tokio::test]
 async fn a_token_of_an_application_opens_nothing_of_the_administrators() {
     // SEC-99
-    let mut world = world();
+    let mut world = world().await;
     add(&world, "root", "admin").await;
     world.contract = opaque();
     let app = access(&world.sign_in("root").await).to_owned();
@@ -163,7 +163,7 @@ async fn a_token_of_an_application_opens_nothing_of_the_administrators() {
 #[tokio::test]
 async fn what_is_not_permitted_is_noted_with_the_actor() {
     // SEC-94
-    let world = world();
+    let world = world().await;
     let root = add(&world, "root", "admin").await;
     add(&world, "sue", "support").await;
     let sue = access(&world.sign_in("sue").await).to_owned();
@@ -173,6 +173,7 @@ async fn what_is_not_permitted_is_noted_with_the_actor() {
     assert_eq!(refused(delete), Refusal::NotPermitted);
     let noted: Vec<String> = world
         .events()
+        .await
         .iter()
         .filter(|noted| noted.entry.kind == "admin_refused")
         .map(|noted| format!("{} {} {}", noted.entry.actor, noted.entry.verb, noted.entry.result))
@@ -183,20 +184,20 @@ async fn what_is_not_permitted_is_noted_with_the_actor() {
 #[tokio::test]
 async fn a_key_of_the_console_does_what_its_scopes_say_until_it_is_revoked() {
     // SEC-94
-    let world = world();
+    let world = world().await;
     let scopes = Scopes::NONE.with(Scope::UsersRead);
     let (key, text) = world.engine.make_admin_key("nightly", scopes, 1).await.unwrap();
     let list = async || ask(&world, text.expose(), AdminCommand::ListUsers(UserQuery::default())).await;
     assert!(list().await.is_ok());
-    let used = || world.engine.admin_keys().unwrap()[0].last_used_at;
-    let first = used();
+    let used = async || world.engine.admin_keys().await.unwrap()[0].last_used_at;
+    let first = used().await;
     assert!(first.is_some());
     world.advance(59);
     assert!(list().await.is_ok());
-    assert_eq!(used(), first, "the last use is written once a minute");
+    assert_eq!(used().await, first, "the last use is written once a minute");
     world.advance(1);
     assert!(list().await.is_ok());
-    assert!(used() > first);
+    assert!(used().await > first);
     let delete = AdminCommand::DeleteUser { user: uuid::Uuid::nil() };
     assert_eq!(refused(ask(&world, text.expose(), delete).await), Refusal::NotPermitted);
     world.engine.revoke_admin_key(key.id).await.unwrap();
@@ -208,7 +209,7 @@ async fn a_key_of_the_console_does_what_its_scopes_say_until_it_is_revoked() {
 #[tokio::test]
 async fn pages_hold_every_user_once() {
     // SEC-95
-    let world = world();
+    let world = world().await;
     for number in 0..7 {
         add(&world, &format!("user{number}"), if number == 0 { "admin" } else { "" }).await;
     }

@@ -29,7 +29,7 @@ fn native() -> Contract {
 }
 
 /// A world whose service answers with this.
-fn world(contract: Contract, answer: Result<String, BreachFault>) -> (World, Asked) {
+async fn world(contract: Contract, answer: Result<String, BreachFault>) -> (World, Asked) {
     let asked = Asked::default();
     let seen = Arc::clone(&asked);
     let breaches = Breaches::new(move |prefix| {
@@ -38,7 +38,7 @@ fn world(contract: Contract, answer: Result<String, BreachFault>) -> (World, Ask
         async move { answer }
     });
     let mail = RecoveryRules { mail: true, ..RecoveryRules::DEFAULT };
-    (World::with_breaches(contract, mail, breaches), asked)
+    (World::with_breaches(contract, mail, breaches).await, asked)
 }
 
 /// Lists `BREACHED`, whatever prefix is asked for.
@@ -52,8 +52,8 @@ fn refused(answer: Result<Outcome, Refusal>) -> Vec<Rule> {
 }
 
 /// Events about look-ups: the verb and the reason.
-fn failures(world: &World) -> Vec<(String, String)> {
-    let failed = world.events().into_iter().filter(|event| event.entry.kind == "breach_lookup_failed");
+async fn failures(world: &World) -> Vec<(String, String)> {
+    let failed = world.events().await.into_iter().filter(|event| event.entry.kind == "breach_lookup_failed");
     failed.map(|event| (event.entry.verb.into_owned(), event.entry.details.into_owned())).collect()
 }
 
@@ -68,7 +68,7 @@ async fn reset_token(world: &World) -> Secret {
     let jane = world.engine.edit_user(&Who::parse("jane"), &verified).await.unwrap();
     let login = Login::Email(jane.email.unwrap());
     world.ask(None, Command::RequestReset { login }).await.unwrap();
-    let letters = world.engine.letters_waiting(None, 10).unwrap();
+    let letters = world.engine.letters_waiting(None, 10).await.unwrap();
     let link = letters.into_iter().find(|post| post.letter == Letter::ResetPassword).unwrap().link.unwrap();
     world.engine.link_token(LinkKind::of(Letter::ResetPassword).unwrap(), link)
 }
@@ -91,7 +91,7 @@ fn the_digits_are_those_of_the_password() {
 
 #[tokio::test]
 async fn a_breached_password_is_refused_on_every_path() {
-    let (world, asked) = world(native(), listed());
+    let (world, asked) = world(native(), listed()).await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     assert!(asked.lock().unwrap().is_empty(), "neither signing in nor a password without a policy asks");
@@ -113,14 +113,14 @@ async fn a_breached_password_is_refused_on_every_path() {
     world.ask(None, reset(SAFE)).await.unwrap();
     assert!(world.try_sign_in("jane", SAFE).await.is_ok());
     make(&world, "bob", SAFE).await.unwrap();
-    assert!(failures(&world).is_empty());
+    assert!(failures(&world).await.is_empty());
 }
 
 // SEC-06, SEC-91
 #[tokio::test]
 async fn the_first_administrators_password_is_looked_up_too() {
     let contract = Contract { purpose: Purpose::Administration, ..native() };
-    let (world, asked) = world(contract, listed());
+    let (world, asked) = world(contract, listed()).await;
     let token = world.engine.offer_bootstrap("test").await.unwrap().unwrap();
     let bootstrap = |password: &str| {
         let (email, password) = ("root@example.com".to_owned(), Secret::new(password));
@@ -140,7 +140,7 @@ async fn without_an_answer_the_password_is_taken_and_that_is_noted_once() {
         (Err(BreachFault::Status), "status"),
         (Ok("what is this".to_owned()), "unreadable"),
     ] {
-        let (world, _) = world(native(), answer);
+        let (world, _) = world(native(), answer).await;
         world.add("jane").await;
         let tokens = world.sign_in("jane").await;
         make(&world, "bob", BREACHED).await.unwrap();
@@ -150,7 +150,7 @@ async fn without_an_answer_the_password_is_taken_and_that_is_noted_once() {
         world.engine.add_user(on_the_console(BREACHED)).await.unwrap();
         let policy = on_the_console("").policy;
         world.engine.set_password(&Who::parse("bob"), &Secret::new(SAFE), policy.as_ref()).await.unwrap();
-        let mut noted = failures(&world);
+        let mut noted = failures(&world).await;
         noted.sort();
         let verbs = ["change_password", "reset_password", "sign_up", "user add", "user set-password"];
         let details = format!("{{\"reason\":\"{reason}\"}}");
@@ -161,17 +161,17 @@ async fn without_an_answer_the_password_is_taken_and_that_is_noted_once() {
 // SEC-14
 #[tokio::test]
 async fn the_service_is_asked_alike_whether_the_address_is_taken_or_new() {
-    let (world, asked) = world(native(), Err(BreachFault::TimedOut));
+    let (world, asked) = world(native(), Err(BreachFault::TimedOut)).await;
     make(&world, "jane", SAFE).await.unwrap();
     assert_eq!(asked.lock().unwrap().len(), 1);
     assert!(make(&world, "jane", SAFE).await.is_err());
     assert_eq!(asked.lock().unwrap().len(), 2);
-    assert_eq!(failures(&world).len(), 2, "noted although the sign-up was refused");
+    assert_eq!(failures(&world).await.len(), 2, "noted although the sign-up was refused");
 }
 
 #[tokio::test]
 async fn only_what_no_other_rule_refuses_is_asked_about() {
-    let (world, asked) = world(native(), listed());
+    let (world, asked) = world(native(), listed()).await;
     for word in ["short", "bob@example.com", "qwertyuiop12345", ""] {
         assert!(make(&world, "bob", word).await.is_err(), "{word}");
     }
@@ -181,7 +181,7 @@ async fn only_what_no_other_rule_refuses_is_asked_about() {
 #[tokio::test]
 async fn a_contract_that_takes_common_passwords_asks_nobody() {
     let weak = PasswordPolicy { min_length: 8, refuse_common: false, refuse_numeric: false };
-    let (world, asked) = self::world(Contract { passwords: weak, ..opaque() }, listed());
+    let (world, asked) = self::world(Contract { passwords: weak, ..opaque() }, listed()).await;
     make(&world, "bob", BREACHED).await.unwrap();
     assert!(asked.lock().unwrap().is_empty());
 }

@@ -28,7 +28,7 @@ fn house(mail: bool) -> House {
 /// A world with an administrator, and his access token.
 async fn world(house: House) -> (World, String) {
     let contract = Contract { name: "admin".into(), purpose: Purpose::Administration, ..opaque() };
-    let world = World::with_house(contract, house);
+    let world = World::with_house(contract, house).await;
     add(&world, "root", "admin").await;
     let token = access(&world.sign_in("root").await).to_owned();
     (world, token)
@@ -59,8 +59,8 @@ fn newcomer(email: Option<&str>, role: Option<&str>) -> AdminCommand {
 }
 
 /// Who did what, of one kind.
-fn deeds(world: &World, kind: &str) -> Vec<String> {
-    let events = world.events();
+async fn deeds(world: &World, kind: &str) -> Vec<String> {
+    let events = world.events().await;
     let of_kind = events.iter().filter(|noted| noted.entry.kind == kind);
     of_kind.map(|noted| format!("{} {}", noted.entry.actor, noted.entry.verb)).collect()
 }
@@ -72,12 +72,12 @@ async fn an_administrator_starts_a_reset_and_chooses_no_password() {
     let ann = add(&world, "ann", "").await;
     ask(&world, &root, AdminCommand::StartReset { user: ann.uuid }).await.unwrap();
     let set = Command::ResetPassword {
-        token: Secret::new(world.token(Letter::ResetPassword, "ann@example.com")),
+        token: Secret::new(world.token(Letter::ResetPassword, "ann@example.com").await),
         new: Secret::new(NEW),
     };
     world.ask(None, set.clone()).await.unwrap();
     assert_eq!(world.ask(None, set).await.unwrap_err(), Refusal::LinkInvalid);
-    assert_eq!(deeds(&world, "reset_asked"), ["admin admin_start_reset"]);
+    assert_eq!(deeds(&world, "reset_asked").await, ["admin admin_start_reset"]);
 }
 
 /// SEC-47: who is added by an administrator sets the first password by a link, written down together with the user.
@@ -86,19 +86,19 @@ async fn a_new_user_is_invited_where_letters_are_delivered() {
     let eve = "eve@example.com";
     let (with_mail, root) = world(house(true)).await;
     ask(&with_mail, &root, newcomer(Some(eve), None)).await.unwrap();
-    let token = Secret::new(with_mail.token(Letter::Invitation, eve));
+    let token = Secret::new(with_mail.token(Letter::Invitation, eve).await);
     let set = Command::ResetPassword { token, new: Secret::new(NEW) };
     with_mail.ask(None, set).await.unwrap();
     let taken = ask(&with_mail, &root, newcomer(Some(eve), None)).await;
     assert_eq!(taken.unwrap_err().code(), "taken");
-    assert_eq!(with_mail.letters(Letter::Invitation, eve).len(), 1, "who is not added gets no letter");
+    assert_eq!(with_mail.letters(Letter::Invitation, eve).await.len(), 1, "who is not added gets no letter");
 
     let (without, root) = world(house(false)).await;
     ask(&without, &root, newcomer(Some(eve), None)).await.unwrap();
     let (nameless, token) = world(house(true)).await;
     ask(&nameless, &token, newcomer(None, None)).await.unwrap();
     for world in [without, nameless] {
-        assert!(world.engine.letters_waiting(None, 10).unwrap().is_empty());
+        assert!(world.engine.letters_waiting(None, 10).await.unwrap().is_empty());
     }
 }
 

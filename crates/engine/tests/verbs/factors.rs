@@ -22,7 +22,7 @@ fn asking(contract: Contract) -> Contract {
 
 /// Jane, whose authenticator app has [`SEED`].
 async fn world(contract: Contract) -> Arc<World> {
-    let world = World::new(contract);
+    let world = World::new(contract).await;
     let user = world.add("jane").await;
     world.engine.adopt_totp(&Who::Id(user.id), &SecretBytes::new(*SEED)).await.unwrap();
     Arc::new(world)
@@ -105,7 +105,7 @@ async fn new_sign_ins_do_not_give_new_guesses_and_a_hundred_wrong_ones_lock() {
     assert_eq!(evaluated, 100);
     let right = code(&world, 0);
     assert_eq!(sign_in(&world, Some(&right)).await.unwrap_err(), Refusal::FactorLocked);
-    let locked = world.events().iter().filter(|noted| noted.entry.kind == "factor_locked").count();
+    let locked = world.events().await.iter().filter(|noted| noted.entry.kind == "factor_locked").count();
     assert_eq!(locked, 1);
 }
 
@@ -129,7 +129,7 @@ async fn parallel_wrong_codes_do_not_outrun_the_budget() {
 // SEC-83
 #[tokio::test]
 async fn a_half_way_token_opens_nothing_but_the_answer_of_its_contract_and_dies_with_the_password() {
-    let mut world = World::new(asking(opaque()));
+    let mut world = World::new(asking(opaque())).await;
     let user = world.add("jane").await;
     let who = Who::Id(user.id);
     world.engine.adopt_totp(&who, &SecretBytes::new(*SEED)).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_half_way_token_opens_nothing_but_the_answer_of_its_contract_and_dies_
 async fn no_door_gives_a_token_before_the_code() {
     let contracts = [opaque(), asking(opaque()), jwt(), asking(jwt())];
     for contract in contracts {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         let user = world.add("jane").await;
         let before = world.sign_in("jane").await;
         world.engine.adopt_totp(&Who::Id(user.id), &SecretBytes::new(*SEED)).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_new_account_whose_role_needs_a_factor_gets_no_tokens() {
     for (contract, asks) in [(opaque(), false), (asking(opaque()), true)] {
         let mut house = House::default();
         house.roles.0.insert("author".into(), Role { permissions: Vec::new(), needs_factor: true });
-        let world = World::with_house(contract, house);
+        let world = World::with_house(contract, house).await;
         let request = sign_up("ann", "ann@example.com", "a long enough phrase");
         let answer = world.ask(None, Command::SignUp(Box::new(request))).await;
         match answer {
@@ -232,7 +232,7 @@ async fn enrolled(world: &World) -> (String, SecretBytes, Vec<Secret>) {
 // SEC-87
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_at_once_with_one_recovery_code_are_one_success_and_new_codes_cancel_the_rest() {
-    let world = Arc::new(World::new(asking(opaque())));
+    let world = Arc::new(World::new(asking(opaque())).await);
     let (bearer, _, codes) = enrolled(&world).await;
     assert_eq!(codes.iter().map(Secret::expose).collect::<BTreeSet<_>>().len(), 10);
     let (successes, _) = twenty(&world, codes[0].expose().to_owned()).await;
@@ -259,14 +259,14 @@ async fn seeds_and_codes_are_in_no_event_no_export_and_nowhere_in_the_database()
     let folder = std::env::temp_dir().join(format!("countersign-factors-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let place = countersign_engine::Place::File(folder.join("countersign.db"));
-    let world = World::kept(asking(opaque()), domain::limit::Limits::OFF, place);
+    let world = World::kept(asking(opaque()), domain::limit::Limits::OFF, place).await;
     let (bearer, seed, codes) = enrolled(&world).await;
-    world.engine.export_users(None, 10).unwrap();
+    world.engine.export_users(None, 10).await.unwrap();
     let shown = world.ask(Some(&bearer), Command::ShowFactor).await.unwrap();
     let said = format!(
         "{shown:?}{:?}{}",
-        world.events().iter().map(|noted| &noted.entry).collect::<Vec<_>>(),
-        serde_json::to_string(&world.engine.export_users(None, 10).unwrap()).unwrap()
+        world.events().await.iter().map(|noted| &noted.entry).collect::<Vec<_>>(),
+        serde_json::to_string(&world.engine.export_users(None, 10).await.unwrap()).unwrap()
     );
     let mut files = said.into_bytes();
     for entry in std::fs::read_dir(&folder).unwrap() {
@@ -298,5 +298,5 @@ async fn the_operator_switches_a_factor_off_and_the_user_is_told() {
     assert_eq!(answer(&world, &token, &code(&world, 0)).await.unwrap_err(), Refusal::TokenInvalid);
     assert!(sign_in(&world, None).await.unwrap().tokens().is_some());
     assert!(world.engine.factors_off(&Who::parse("jane")).await.is_err(), "there is none any more");
-    assert!(world.events().iter().any(|noted| noted.entry.kind == "factor_removed"));
+    assert!(world.events().await.iter().any(|noted| noted.entry.kind == "factor_removed"));
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 async fn signed_in(contract: Contract) -> (Arc<World>, String) {
-    let world = World::new(contract);
+    let world = World::new(contract).await;
     world.add("jane").await;
     let first = refresh(&world.sign_in("jane").await).to_owned();
     (Arc::new(world), first)

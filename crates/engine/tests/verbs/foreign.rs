@@ -15,7 +15,7 @@ fn claims(world: &World, kind: &str, user: &Value) -> Value {
 
 #[tokio::test]
 async fn the_applications_access_tokens_go_on_working_until_they_are_cut() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let user = world.add("jane").await;
     let token = world.application_token(&claims(&world, "access", &json!(user.id.0)));
     let text = world.application_token(&claims(&world, "access", &json!(user.id.0.to_string())));
@@ -34,7 +34,7 @@ async fn the_applications_access_tokens_go_on_working_until_they_are_cut() {
 
 #[tokio::test]
 async fn the_applications_tokens_end_when_the_operator_says_so() {
-    let mut world = World::new(jwt());
+    let mut world = World::new(jwt()).await;
     let user = world.add("jane").await;
     let token = world.application_token(&claims(&world, "access", &json!(user.id.0)));
     let ours = world.sign_in("jane").await;
@@ -45,7 +45,7 @@ async fn the_applications_tokens_end_when_the_operator_says_so() {
 
 #[tokio::test]
 async fn a_sign_out_with_the_applications_token_cuts_it() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let user = world.add("jane").await;
     let old = world.application_token(&claims(&world, "access", &json!(user.id.0)));
     let ours = world.sign_in("jane").await;
@@ -56,7 +56,7 @@ async fn a_sign_out_with_the_applications_token_cuts_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_applications_refresh_token_opens_one_session_however_often_it_comes() {
-    let world = Arc::new(World::new(jwt()));
+    let world = Arc::new(World::new(jwt()).await);
     let user = world.add("jane").await;
     let old = world.application_token(&claims(&world, "refresh", &json!(user.id.0)));
     let tasks: Vec<_> = (0..20)
@@ -81,7 +81,7 @@ async fn the_applications_refresh_token_opens_one_session_however_often_it_comes
 async fn the_applications_refresh_token_is_kept_where_nothing_rotates_and_can_be_signed_out() {
     let mut contract = jwt();
     contract.refresh.as_mut().unwrap().rotation = Rotation::Keep;
-    let world = World::new(contract);
+    let world = World::new(contract).await;
     let user = world.add("jane").await;
     let old = world.application_token(&claims(&world, "refresh", &json!(user.id.0)));
     for _ in 0..3 {
@@ -93,7 +93,7 @@ async fn the_applications_refresh_token_is_kept_where_nothing_rotates_and_can_be
 
 #[tokio::test]
 async fn a_refresh_token_signed_out_before_it_was_ever_exchanged_is_dead() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let user = world.add("jane").await;
     let old = world.application_token(&claims(&world, "refresh", &json!(user.id.0)));
     world.sign_out(None, Some(&old)).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_refresh_token_signed_out_before_it_was_ever_exchanged_is_dead() {
 
 #[tokio::test]
 async fn a_shared_secret_does_not_make_a_session_of_ours() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let jane = world.add("jane").await;
     let john = world.add("john").await;
     let tokens = world.sign_in("jane").await;

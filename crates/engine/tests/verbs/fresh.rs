@@ -29,7 +29,7 @@ async fn end_others(world: &World, token: &str) -> Result<u64, Refusal> {
 #[tokio::test]
 async fn a_sign_in_is_fresh_for_five_minutes_and_a_proof_makes_it_so_again() {
     for contract in [opaque(), jwt()] {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         let tokens = signed_in(&world).await;
         world.advance(299);
         assert_eq!(end_others(&world, access(&tokens)).await, Ok(0));
@@ -53,7 +53,7 @@ async fn a_sign_in_is_fresh_for_five_minutes_and_a_proof_makes_it_so_again() {
 
 #[tokio::test]
 async fn a_proof_counts_for_its_own_session_only() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let (one, two) = (signed_in(&world).await, world.sign_in("jane").await);
     world.advance(600);
     reauthenticate(&world, access(&one), PASSWORD).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_proof_counts_for_its_own_session_only() {
 
 #[tokio::test]
 async fn ending_the_others_touches_nobody_else() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let one = signed_in(&world).await;
     world.add("bob").await;
     let bobs = world.sign_in("bob").await;
@@ -76,7 +76,7 @@ async fn ending_the_others_touches_nobody_else() {
 
 #[tokio::test]
 async fn nobody_proves_anything_in_a_session_that_is_over_or_for_an_account_that_is_off() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let (one, two) = (signed_in(&world).await, world.sign_in("jane").await);
     world.sign_out(Some(access(&one)), None).await.unwrap();
     let refused = reauthenticate(&world, access(&one), PASSWORD).await.unwrap_err();
@@ -92,7 +92,7 @@ async fn nobody_proves_anything_in_a_session_that_is_over_or_for_an_account_that
 
 #[tokio::test]
 async fn a_token_of_the_application_itself_is_never_fresh() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let jane = world.add("jane").await;
     let now = world.now().seconds();
     let claims = |kind: &str| json!({"token_type": kind, "exp": now + 600, "iat": now, "jti": "f".repeat(32), "user_id": jane.id.0});
@@ -111,7 +111,7 @@ async fn a_token_of_the_application_itself_is_never_fresh() {
 
 #[tokio::test]
 async fn without_refresh_tokens_a_token_is_as_fresh_as_it_is_young() {
-    let world = World::new(bare());
+    let world = World::new(bare()).await;
     let first = signed_in(&world).await;
     world.advance(10);
     let second = world.sign_in("jane").await;
@@ -126,7 +126,7 @@ async fn without_refresh_tokens_a_token_is_as_fresh_as_it_is_young() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_and_a_sign_out_at_once_leave_the_session_ended() {
     for _ in 0..10 {
-        let world = Arc::new(World::new(opaque()));
+        let world = Arc::new(World::new(opaque()).await);
         let tokens = signed_in(&world).await;
         world.advance(600);
         let token = access(&tokens).to_owned();

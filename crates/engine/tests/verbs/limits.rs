@@ -18,8 +18,8 @@ const ACCOUNT_ONLY: Limits = Limits {
     ..Limits::DEFAULT
 };
 
-fn world() -> World {
-    World::limited(opaque(), ACCOUNT_ONLY)
+async fn world() -> World {
+    World::limited(opaque(), ACCOUNT_ONLY).await
 }
 
 /// A caller from an address, with a device token.
@@ -58,7 +58,7 @@ async fn exhaust(world: &World, name: &str) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_parallel_guesses_no_more_are_looked_at_than_the_budget_has() {
     // SEC-18
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     world.add("jane").await;
     let before = hashes(&world);
     let tasks: Vec<_> = (0..200)
@@ -81,7 +81,7 @@ async fn of_two_hundred_parallel_guesses_no_more_are_looked_at_than_the_budget_h
 #[tokio::test]
 async fn a_guesser_with_all_the_time_in_the_world_gets_a_hundred_guesses_and_no_more() {
     // SEC-17
-    let world = World::limited(opaque(), Limits::DEFAULT);
+    let world = World::limited(opaque(), Limits::DEFAULT).await;
     let user = world.add("jane").await;
     let before = hashes(&world);
     let mut looked_at = 0;
@@ -110,7 +110,7 @@ async fn a_guesser_with_all_the_time_in_the_world_gets_a_hundred_guesses_and_no_
 #[tokio::test]
 async fn a_wait_is_as_long_as_it_was_told_and_then_the_next_try_is_looked_at() {
     // SEC-25
-    let world = world();
+    let world = world().await;
     world.add("jane").await;
     assert_eq!(exhaust(&world, "jane").await, 5);
     for expected in [1, 2, 4, 8] {
@@ -136,7 +136,7 @@ async fn a_wait_is_as_long_as_it_was_told_and_then_the_next_try_is_looked_at() {
 async fn all_spellings_of_a_person_share_one_budget_also_where_only_one_spelling_gets_in() {
     // SEC-19
     for exact in [false, true] {
-        let world = world();
+        let world = world().await;
         world.add("jane").await;
         let spellings = [
             Login::Email("jane@example.com".into()),
@@ -159,7 +159,7 @@ async fn all_spellings_of_a_person_share_one_budget_also_where_only_one_spelling
 #[tokio::test]
 async fn one_who_does_not_exist_is_throttled_like_one_who_does() {
     // SEC-11
-    let world = world();
+    let world = world().await;
     world.add("jane").await;
     world.add("off").await;
     let change = UserChange { status: Some(Status::Inactive), ..UserChange::default() };
@@ -183,7 +183,7 @@ async fn one_who_does_not_exist_is_throttled_like_one_who_does() {
 #[tokio::test]
 async fn every_door_where_a_password_is_asked_for_takes_from_one_budget() {
     // SEC-20
-    let world = world();
+    let world = world().await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     let bearer = Some(access(&tokens));
@@ -215,7 +215,7 @@ async fn every_door_where_a_password_is_asked_for_takes_from_one_budget() {
 #[tokio::test]
 async fn a_known_device_is_not_locked_out_by_strangers_and_they_stay_locked_out() {
     // SEC-24
-    let world = World::limited(opaque(), Limits::DEFAULT);
+    let world = World::limited(opaque(), Limits::DEFAULT).await;
     let user = world.add("jane").await;
     world.add("john").await;
     let jane = || Login::Username("jane".into());
@@ -260,7 +260,7 @@ async fn a_known_device_is_not_locked_out_by_strangers_and_they_stay_locked_out(
 #[tokio::test]
 async fn a_device_is_forgotten_after_ninety_days() {
     // SEC-24
-    let world = world();
+    let world = world().await;
     world.add("jane").await;
     let device = world.sign_in("jane").await.device.unwrap();
     assert_eq!(device.expires_at.seconds() - world.now().seconds(), 90 * 86_400);
@@ -277,7 +277,7 @@ async fn a_device_is_forgotten_after_ninety_days() {
 #[tokio::test]
 async fn an_operator_lifts_the_limits_and_a_running_server_sees_it() {
     // SEC-24
-    let world = world();
+    let world = world().await;
     world.add("jane").await;
     assert_eq!(exhaust(&world, "jane").await, 5);
     world.engine.clear_limits(&Who::parse("jane")).await.unwrap();
@@ -288,7 +288,7 @@ async fn an_operator_lifts_the_limits_and_a_running_server_sees_it() {
 #[tokio::test]
 async fn one_password_on_twenty_accounts_blocks_the_client_and_is_written_down() {
     // SEC-26
-    let world = World::limited(opaque(), Limits::DEFAULT);
+    let world = World::limited(opaque(), Limits::DEFAULT).await;
     let mut blocked = 0;
     for number in 0..20 {
         world.add(&format!("user{number}")).await;
@@ -312,7 +312,7 @@ async fn one_password_on_twenty_accounts_blocks_the_client_and_is_written_down()
 #[tokio::test]
 async fn a_client_signs_up_ten_people_an_hour_and_flaws_of_its_own_cost_nothing() {
     // SEC-27
-    let world = World::limited(opaque(), Limits::DEFAULT);
+    let world = World::limited(opaque(), Limits::DEFAULT).await;
     for _ in 0..15 {
         let flawed = world.ask(None, Command::SignUp(Box::new(sign_up("x", "x@example.com", "short")))).await;
         assert!(matches!(flawed, Err(Refusal::InvalidInput(_))), "{flawed:?}");
@@ -334,7 +334,7 @@ async fn a_client_signs_up_ten_people_an_hour_and_flaws_of_its_own_cost_nothing(
 
 #[tokio::test]
 async fn a_client_may_ask_sixty_times_a_minute_thirty_at_once() {
-    let world = World::limited(opaque(), Limits::DEFAULT);
+    let world = World::limited(opaque(), Limits::DEFAULT).await;
     let ask = || Command::CheckEmail { email: "jane@example.com".into() };
     for _ in 0..30 {
         assert!(matches!(world.ask(None, ask()).await, Ok(Outcome::EmailChecked { .. })));
@@ -351,7 +351,7 @@ async fn a_client_may_ask_sixty_times_a_minute_thirty_at_once() {
 #[tokio::test]
 async fn a_family_is_exchanged_thirty_times_a_minute() {
     for contract in [opaque(), jwt()] {
-        let world = World::limited(contract, Limits::DEFAULT);
+        let world = World::limited(contract, Limits::DEFAULT).await;
         world.add("jane").await;
         let mut tokens = world.sign_in("jane").await;
         for _ in 0..30 {
@@ -378,7 +378,7 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
     drop(std::fs::remove_dir_all(&folder));
     std::fs::create_dir_all(&folder).unwrap();
     let place = countersign_engine::Place::File(folder.join("limits.db"));
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone());
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone()).await;
     world.add("jane").await;
     let names = ["jane", "nobody"];
     for name in names {
@@ -388,7 +388,7 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
     }
     let World { engine, .. } = world;
     engine.close();
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone());
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone()).await;
     for name in names {
         // Six failures in a row, so two seconds; the time of day went back meanwhile, and the wait begins anew.
         assert_eq!(seconds(&world.try_sign_in(name, PASSWORD).await.unwrap_err()), 2, "{name}");
@@ -397,7 +397,7 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
     assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
     let World { engine, .. } = world;
     engine.close();
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place);
+    let world = World::kept(opaque(), ACCOUNT_ONLY, place).await;
     assert_eq!(exhaust(&world, "jane").await, 5);
     drop(world);
     drop(std::fs::remove_dir_all(&folder));

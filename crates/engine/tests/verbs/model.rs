@@ -259,7 +259,7 @@ async fn run(contract: Contract, seed: u64) -> BTreeMap<&'static str, u32> {
     contract.access.lifetime_seconds = ACCESS;
     let plan = contract.refresh.as_mut().unwrap();
     (plan.lifetime_seconds, plan.absolute_seconds) = (REFRESH, ABSOLUTE);
-    let world = World::with_cap(contract, u32::try_from(CAP).unwrap());
+    let world = World::with_cap(contract, u32::try_from(CAP).unwrap()).await;
     world.add("jane").await;
     let model = Model { jwt, banned: false, password: 0, families: Vec::new() };
     let first = Secret::new(model.password());

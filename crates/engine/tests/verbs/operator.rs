@@ -24,17 +24,17 @@ fn sentence<T: std::fmt::Debug>(result: Result<T, OperatorError>) -> String {
 
 #[tokio::test]
 async fn a_user_is_found_by_every_name_there_is() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let user = world.add("jane").await;
     for text in ["1", &user.uuid.to_string(), "JANE@example.com", " jane "] {
-        assert_eq!(world.engine.find_user(&Who::parse(text)).unwrap().unwrap().id, user.id, "{text}");
+        assert_eq!(world.engine.find_user(&Who::parse(text)).await.unwrap().unwrap().id, user.id, "{text}");
     }
-    assert!(world.engine.find_user(&Who::parse("nobody")).unwrap().is_none());
+    assert!(world.engine.find_user(&Who::parse("nobody")).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn what_can_not_be_is_refused_in_a_sentence() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let add = |request: NewUserRequest| async { sentence(world.engine.add_user(request).await) };
     let named = |name: &str| NewUserRequest { username: Some(name.into()), ..NewUserRequest::default() };
@@ -55,7 +55,7 @@ async fn what_can_not_be_is_refused_in_a_sentence() {
 
 #[tokio::test]
 async fn a_password_set_by_the_operator_ends_every_session() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     let new = Secret::new("another secret entirely");
@@ -67,7 +67,7 @@ async fn a_password_set_by_the_operator_ends_every_session() {
 
 #[tokio::test]
 async fn a_disabled_and_a_deleted_user_are_out_at_once() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     let user = world.engine.disable_user(&Who::parse("jane")).await.unwrap();
@@ -79,13 +79,13 @@ async fn a_disabled_and_a_deleted_user_are_out_at_once() {
 
 #[tokio::test]
 async fn pages_show_every_user_once() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     for number in 0..7 {
         world.add(&format!("user{number}")).await;
     }
     let (mut seen, mut after) = (Vec::new(), None::<UserId>);
     loop {
-        let page = world.engine.list_users(after, 3).unwrap();
+        let page = world.engine.list_users(after, 3).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         seen.extend(page.into_iter().map(|user| user.id.0));
@@ -95,20 +95,20 @@ async fn pages_show_every_user_once() {
 
 #[tokio::test]
 async fn an_export_imported_elsewhere_is_the_same_users_with_the_same_passwords() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let jane = world.add("jane").await;
     world.add("john").await;
     world.sign_in("jane").await;
-    let records = world.engine.export_users(None, 100).unwrap();
+    let records = world.engine.export_users(None, 100).await.unwrap();
     let lines: Vec<String> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
     let text = format!("{}\n\n{}\n", lines[0], lines[1]);
-    let other = World::new(opaque());
+    let other = World::new(opaque()).await;
     let dry = import(&other, &text, true).await.unwrap();
     assert_eq!(dry, ImportReport { users: 2, added: 2, unchanged: 0 });
-    assert!(other.engine.list_users(None, 10).unwrap().is_empty());
+    assert!(other.engine.list_users(None, 10).await.unwrap().is_empty());
     import(&other, &text, false).await.unwrap();
     let (here, there) =
-        (world.engine.list_users(None, 10).unwrap(), other.engine.list_users(None, 10).unwrap());
+        (world.engine.list_users(None, 10).await.unwrap(), other.engine.list_users(None, 10).await.unwrap());
     assert_eq!(here, there);
     assert_eq!(there[0].id, jane.id);
     assert!(other.try_sign_in("jane", PASSWORD).await.is_ok());
@@ -118,7 +118,7 @@ async fn an_export_imported_elsewhere_is_the_same_users_with_the_same_passwords(
 
 #[tokio::test]
 async fn a_broken_line_imports_nothing_and_every_fault_is_listed_with_its_line() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let text = concat!(
         "{\"username\":\"good\"}\n",
         "\n",
@@ -134,5 +134,5 @@ async fn a_broken_line_imports_nothing_and_every_fault_is_listed_with_its_line()
     let twice = "{\"username\":\"one\"}\n\n{\"username\":\"one\"}\n";
     let ImportFault::Lines(faults) = import(&world, twice, false).await.unwrap_err() else { panic!() };
     assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [3]);
-    assert!(world.engine.list_users(None, 10).unwrap().is_empty());
+    assert!(world.engine.list_users(None, 10).await.unwrap().is_empty());
 }

@@ -45,7 +45,7 @@ fn contracts() -> [Contract; 2] {
 #[tokio::test]
 async fn only_the_token_of_the_own_session_fits() {
     for contract in contracts() {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         world.add("ann").await;
         world.add("bob").await;
         let (ann, bob, again) =
@@ -68,7 +68,7 @@ async fn only_the_token_of_the_own_session_fits() {
 #[tokio::test]
 async fn a_refresh_gives_a_new_token_and_the_old_one_is_good_until_the_session_ends() {
     for contract in contracts() {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         world.add("ann").await;
         let first = signed_in(&world, "ann").await;
         let exchange = |token: &str| Command::Refresh { token: Secret::new(token) };
@@ -89,7 +89,7 @@ async fn a_refresh_gives_a_new_token_and_the_old_one_is_good_until_the_session_e
 // SEC-75: nothing binds a token that the application made, so in a cookie it is worth nothing.
 #[tokio::test]
 async fn a_token_of_no_session_is_no_cookie_of_ours() {
-    let world = World::new(jwt());
+    let world = World::new(jwt()).await;
     let user = world.add("ann").await;
     let made = world.now().seconds() - 60;
     let claims = json!({"token_type": "access", "exp": made + 600, "iat": made, "jti": "0123456789abcdef".repeat(2), "user_id": user.id.0});
@@ -106,7 +106,7 @@ async fn a_token_of_no_session_is_no_cookie_of_ours() {
 
 #[tokio::test]
 async fn without_a_page_there_is_no_csrf_token() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("ann").await;
     assert!(world.sign_in("ann").await.csrf.is_none());
 }

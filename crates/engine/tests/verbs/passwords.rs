@@ -52,7 +52,7 @@ async fn make(world: &World, name: &str, password: &str) -> Result<(), Vec<Rule>
 // SEC-06
 #[tokio::test]
 async fn a_listed_password_is_refused_on_every_path() {
-    let world = World::new(native());
+    let world = World::new(native()).await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     let policy = PasswordPolicy::NATIVE;
@@ -73,20 +73,20 @@ async fn a_listed_password_is_refused_on_every_path() {
         assert!(world.engine.add_user(request).await.unwrap_err().to_string().contains("password_common"));
     }
     assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
-    assert!(world.engine.find_user(&Who::parse("bob")).unwrap().is_none());
+    assert!(world.engine.find_user(&Who::parse("bob")).await.unwrap().is_none());
 }
 
 // SEC-06
 #[tokio::test]
 async fn a_listed_password_is_refused_at_a_reset_and_the_link_stays_good() {
     let mail = RecoveryRules { mail: true, ..RecoveryRules::DEFAULT };
-    let world = World::with_recovery(native(), mail);
+    let world = World::with_recovery(native(), mail).await;
     world.add("jane").await;
     let verified = UserChange { email_verified: Some(true), ..UserChange::default() };
     let jane = world.engine.edit_user(&Who::parse("jane"), &verified).await.unwrap();
     let login = Login::Email(jane.email.unwrap());
     world.ask(None, Command::RequestReset { login }).await.unwrap();
-    let link = world.engine.letters_waiting(None, 10).unwrap().pop().unwrap().link.unwrap();
+    let link = world.engine.letters_waiting(None, 10).await.unwrap().pop().unwrap().link.unwrap();
     let token = world.engine.link_token(LinkKind::of(Letter::ResetPassword).unwrap(), link);
     let reset = async |new: &str| {
         world.ask(None, Command::ResetPassword { token: token.clone(), new: Secret::new(new) }).await
@@ -102,7 +102,7 @@ async fn a_listed_password_is_refused_at_a_reset_and_the_link_stays_good() {
 // SEC-06
 #[tokio::test]
 async fn the_words_of_the_account_are_no_password_in_any_letter_case() {
-    let world = World::new(native());
+    let world = World::new(native()).await;
     let name = "a.rather.long.name";
     for word in [name, "A.Rather.Long.NAME", "a.rather.long.name@example.com"] {
         assert_eq!(make(&world, name, word).await.unwrap_err(), [Rule::PasswordCommon], "{word}");
@@ -113,7 +113,7 @@ async fn the_words_of_the_account_are_no_password_in_any_letter_case() {
 // SEC-01, SEC-02
 #[tokio::test]
 async fn lengths_are_counted_in_characters_after_preparation() {
-    let world = World::new(native());
+    let world = World::new(native()).await;
     let table = [
         ("fourteen", "abcdefghijklmn".to_owned(), Err(vec![Rule::PasswordTooShort])),
         ("fifteen", "abcdefghijklmno".to_owned(), Ok(())),
@@ -132,7 +132,7 @@ async fn lengths_are_counted_in_characters_after_preparation() {
 // SEC-04
 #[tokio::test]
 async fn the_same_text_is_the_same_password_however_it_was_typed() {
-    let world = World::new(native());
+    let world = World::new(native()).await;
     make(&world, "jane", "caf\u{e9} \u{fb01}ve o'clock tea").await.unwrap();
     for (typed, expected) in [
         ("cafe\u{301} \u{fb01}ve o'clock tea", true),
@@ -147,7 +147,7 @@ async fn the_same_text_is_the_same_password_however_it_was_typed() {
 // SEC-05
 #[tokio::test]
 async fn nothing_has_to_be_in_a_password_and_it_does_not_expire() {
-    let world = World::new(native());
+    let world = World::new(native()).await;
     make(&world, "jane", "lowercaselettersonly").await.unwrap();
     world.advance(400 * 86_400);
     assert!(world.try_sign_in("jane", "lowercaselettersonly").await.is_ok());

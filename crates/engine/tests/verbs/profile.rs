@@ -25,7 +25,7 @@ async fn update(world: &World, token: &str, request: UpdateProfile) -> Result<Us
 }
 
 async fn jane() -> (World, User, String) {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let user = world.add("jane").await;
     let verified = UserChange { email_verified: Some(true), ..UserChange::default() };
     let user = world.engine.edit_user(&Who::Id(user.id), &verified).await.unwrap();
@@ -65,7 +65,7 @@ async fn another_users_id_is_refused_whether_it_exists_or_not() {
         let set = Command::SetAvatar { target: Some(target), avatar, flaws: Vec::new() };
         assert_eq!(world.ask(Some(&token), set).await.unwrap_err(), Refusal::NotYours);
     }
-    assert!(world.engine.find_user(&Who::Id(john.id)).unwrap().is_some());
+    assert!(world.engine.find_user(&Who::Id(john.id)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -95,15 +95,15 @@ async fn a_new_picture_replaces_the_old_one_and_clearing_takes_it_away() {
     let set = |avatar| Command::SetAvatar { target: None, avatar: Some(avatar), flaws: Vec::new() };
     let outcome = world.ask(Some(&token), set(AvatarEdit::Upload(PNG.to_vec()))).await.unwrap();
     let first = name(outcome.user().unwrap());
-    assert_eq!(world.engine.avatar(&first).unwrap().unwrap().0, "image/png");
+    assert_eq!(world.engine.avatar(&first).await.unwrap().unwrap().0, "image/png");
     let request =
         UpdateProfile { avatar: Some(AvatarEdit::Upload(PNG.to_vec())), ..UpdateProfile::default() };
     let second = name(&update(&world, &token, request).await.unwrap());
     assert_ne!(first, second);
-    assert!(world.engine.avatar(&first).unwrap().is_none());
-    assert!(world.engine.avatar(&second).unwrap().is_some());
+    assert!(world.engine.avatar(&first).await.unwrap().is_none());
+    assert!(world.engine.avatar(&second).await.unwrap().is_some());
     world.ask(Some(&token), set(AvatarEdit::Clear)).await.unwrap();
-    assert!(world.engine.avatar(&second).unwrap().is_none());
+    assert!(world.engine.avatar(&second).await.unwrap().is_none());
     assert_eq!(world.who(&token).await.unwrap().avatar, None);
 }
 

@@ -16,16 +16,16 @@ use std::sync::Arc;
 const NEW: &str = "a brand new passphrase";
 const MAIL: RecoveryRules = RecoveryRules { mail: true, ..RecoveryRules::DEFAULT };
 
-fn world() -> World {
-    World::with_recovery(opaque(), MAIL)
+async fn world() -> World {
+    World::with_recovery(opaque(), MAIL).await
 }
 
 /// The native contract's side of recovery.
-fn strict(recovery: RecoveryRules) -> World {
+async fn strict(recovery: RecoveryRules) -> World {
     let mut contract = opaque();
     contract.sign_up_can_wait = true;
     contract.has_change_email = true;
-    World::with_recovery(contract, recovery)
+    World::with_recovery(contract, recovery).await
 }
 
 impl World {
@@ -36,14 +36,14 @@ impl World {
         self.engine.edit_user(&Who::parse(name), &change).await.unwrap();
     }
 
-    pub fn letters(&self, letter: Letter, to: &str) -> Vec<Post> {
-        let waiting = self.engine.letters_waiting(None, 1000).unwrap();
+    pub async fn letters(&self, letter: Letter, to: &str) -> Vec<Post> {
+        let waiting = self.engine.letters_waiting(None, 1000).await.unwrap();
         waiting.into_iter().filter(|post| post.letter == letter && post.to == to).collect()
     }
 
     /// The token in the newest letter of a kind, as its reader finds it.
-    pub fn token(&self, letter: Letter, to: &str) -> String {
-        let link = self.letters(letter, to).last().unwrap().link.unwrap();
+    pub async fn token(&self, letter: Letter, to: &str) -> String {
+        let link = self.letters(letter, to).await.last().unwrap().link.unwrap();
         self.engine.link_token(LinkKind::of(letter).unwrap(), link).expose().to_owned()
     }
 
@@ -88,7 +88,7 @@ const JANE: &str = "jane@Example.com";
 /// SEC-13: one answer for somebody, nobody and somebody who is switched off; a letter for the first one only.
 #[tokio::test]
 async fn a_request_tells_nothing_and_writes_one_letter() {
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     world.add("john").await;
     world.engine.disable_user(&Who::parse("john")).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_request_tells_nothing_and_writes_one_letter() {
         let again = Command::RequestVerification { email: email.into() };
         assert!(matches!(world.ask(None, again).await, Ok(Outcome::LetterAsked)), "{email}");
     }
-    let waiting = world.engine.letters_waiting(None, 1000).unwrap();
+    let waiting = world.engine.letters_waiting(None, 1000).await.unwrap();
     // Jane's address is verified, John is switched off: one reset letter in all, to the stored spelling (SEC-30).
     assert_eq!(
         waiting.iter().map(|post| (post.letter, post.to.as_str())).collect::<Vec<_>>(),
@@ -108,7 +108,7 @@ async fn a_request_tells_nothing_and_writes_one_letter() {
 /// SEC-27: one letter a minute, five an hour, to one address, for one purpose; also of parallel requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_gets_five_letters_an_hour_however_often_they_are_asked_for() {
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     world.add_verified("jane").await;
     let tasks: Vec<_> = (0..20)
         .map(|_| {
@@ -119,28 +119,28 @@ async fn an_address_gets_five_letters_an_hour_however_often_they_are_asked_for()
     for task in tasks {
         assert!(matches!(task.await.unwrap(), Ok(Outcome::LetterAsked)));
     }
-    let count = || world.letters(Letter::ResetPassword, JANE).len();
-    assert_eq!(count(), 1, "20 at once");
+    let count = async || world.letters(Letter::ResetPassword, JANE).await.len();
+    assert_eq!(count().await, 1, "20 at once");
     for _ in 0..100 {
         world.advance(20);
         assert!(matches!(world.ask_reset(JANE).await, Ok(Outcome::LetterAsked)));
     }
-    assert_eq!(count(), 5, "100 within the hour");
+    assert_eq!(count().await, 5, "100 within the hour");
     world.advance(3600);
     world.ask_reset(JANE).await.unwrap();
-    assert_eq!(count(), 6);
+    assert_eq!(count().await, 6);
 }
 
 /// SEC-39: once, in time, and only the newest; 20 at once are one success.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_link_is_used_once() {
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     world.add_verified("jane").await;
     world.ask_reset(JANE).await.unwrap();
-    let older = world.token(Letter::ResetPassword, JANE);
+    let older = world.token(Letter::ResetPassword, JANE).await;
     world.advance(61);
     world.ask_reset(JANE).await.unwrap();
-    let token = world.token(Letter::ResetPassword, JANE);
+    let token = world.token(Letter::ResetPassword, JANE).await;
     assert_eq!(world.reset(&older, NEW).await.unwrap_err(), Refusal::LinkInvalid);
     let tasks: Vec<_> = (0..20)
         .map(|number| {
@@ -158,10 +158,10 @@ async fn a_reset_link_is_used_once() {
     }
     assert_eq!(set.len(), 1);
     assert!(world.try_sign_in("jane", &set[0]).await.is_ok());
-    assert_eq!(world.letters(Letter::PasswordChanged, JANE).len(), 1, "SEC-46: one notice");
+    assert_eq!(world.letters(Letter::PasswordChanged, JANE).await.len(), 1, "SEC-46: one notice");
     world.advance(61);
     world.ask_reset(JANE).await.unwrap();
-    let late = world.token(Letter::ResetPassword, JANE);
+    let late = world.token(Letter::ResetPassword, JANE).await;
     world.advance(30 * 60);
     assert_eq!(world.reset(&late, NEW).await.unwrap_err(), Refusal::LinkInvalid, "after 30 minutes");
 }
@@ -169,13 +169,13 @@ async fn a_reset_link_is_used_once() {
 /// SEC-41, SEC-43: no token comes of it, and everything that relied on the old password ends.
 #[tokio::test]
 async fn a_reset_ends_everything_and_gives_nothing() {
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     let (one, two) = (world.sign_in("jane").await, world.sign_in("jane").await);
     world.change_email(access(&one), "new@example.com", PASSWORD).await.unwrap();
-    let pending = world.token(Letter::ConfirmEmail, "new@example.com");
+    let pending = world.token(Letter::ConfirmEmail, "new@example.com").await;
     world.ask_reset(JANE).await.unwrap();
-    let outcome = world.reset(&world.token(Letter::ResetPassword, JANE), NEW).await.unwrap();
+    let outcome = world.reset(&world.token(Letter::ResetPassword, JANE).await, NEW).await.unwrap();
     assert!(outcome.tokens().is_none() && outcome.user().is_none());
     for tokens in [&one, &two] {
         assert_eq!(world.who(access(tokens)).await.unwrap_err(), Refusal::TokenRevoked);
@@ -191,11 +191,11 @@ async fn a_reset_ends_everything_and_gives_nothing() {
 async fn a_link_dies_with_what_it_was_sent_for() {
     let edit = |change: UserChange| change;
     for case in ["password", "operator", "status", "address", "deleted"] {
-        let world = world();
+        let world = world().await;
         world.add_verified("jane").await;
         let tokens = world.sign_in("jane").await;
         world.ask_reset(JANE).await.unwrap();
-        let token = world.token(Letter::ResetPassword, JANE);
+        let token = world.token(Letter::ResetPassword, JANE).await;
         let who = Who::parse("jane");
         match case {
             "password" => drop(world.change_password(access(&tokens), PASSWORD, NEW).await.unwrap()),
@@ -225,15 +225,15 @@ async fn a_link_dies_with_what_it_was_sent_for() {
 /// SEC-36: an attacker signs up with a victim's address and keeps what he can; the victim's reset ends all of it.
 #[tokio::test]
 async fn nothing_prepared_before_the_first_proof_outlives_it() {
-    let world = world();
+    let world = world().await;
     let attacker = world.register("jane", "victim@example.com").await.unwrap();
     let tokens = attacker.tokens().unwrap();
     world.change_email(access(tokens), "evil@example.com", PASSWORD).await.unwrap();
     let seed = SecretBytes::new([7; 20]);
     world.engine.adopt_totp(&Who::parse("jane"), &seed).await.unwrap();
-    let pending = world.token(Letter::ConfirmEmail, "evil@example.com");
+    let pending = world.token(Letter::ConfirmEmail, "evil@example.com").await;
     world.ask_reset("victim@example.com").await.unwrap();
-    let link = world.token(Letter::ResetPassword, "victim@example.com");
+    let link = world.token(Letter::ResetPassword, "victim@example.com").await;
     world.reset(&link, NEW).await.unwrap();
     assert!(world.who(access(tokens)).await.is_err());
     assert!(world.refresh(refresh(tokens)).await.is_err());
@@ -247,7 +247,7 @@ async fn nothing_prepared_before_the_first_proof_outlives_it() {
     world.engine.adopt_totp(&Who::parse("jane"), &seed).await.unwrap();
     world.advance(120);
     world.ask_reset("victim@example.com").await.unwrap();
-    let link = world.token(Letter::ResetPassword, "victim@example.com");
+    let link = world.token(Letter::ResetPassword, "victim@example.com").await;
     world.reset(&link, "yet another new passphrase").await.unwrap();
     let refused = world.try_sign_in("jane", "yet another new passphrase").await.unwrap_err();
     assert_eq!(refused.code(), "factor_required");
@@ -256,11 +256,11 @@ async fn nothing_prepared_before_the_first_proof_outlives_it() {
 /// SEC-36: the owner of a mailbox who opens the link of an account that somebody else made does not bless it.
 #[tokio::test]
 async fn a_link_alone_verifies_nothing() {
-    let world = world();
+    let world = world().await;
     let owner = world.register("jane", JANE).await.unwrap();
     world.add("john").await;
     let stranger = world.sign_in("john").await;
-    let token = world.token(Letter::VerifyEmail, JANE);
+    let token = world.token(Letter::VerifyEmail, JANE).await;
     let required =
         |refusal: Refusal| matches!(refusal, Refusal::InvalidInput(flaws) if flaws[0].rule == Rule::Required);
     assert!(required(world.verify(&token, None, None).await.unwrap_err()));
@@ -276,10 +276,10 @@ async fn a_link_alone_verifies_nothing() {
 /// SEC-35: 20 uses at once are one success.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_link_is_used_once() {
-    let world = Arc::new(world());
+    let world = Arc::new(world().await);
     let outcome = world.register("jane", JANE).await.unwrap();
     let bearer = access(outcome.tokens().unwrap()).to_owned();
-    let token = world.token(Letter::VerifyEmail, JANE);
+    let token = world.token(Letter::VerifyEmail, JANE).await;
     let tasks: Vec<_> = (0..20)
         .map(|_| {
             let (world, token, bearer) = (world.clone(), token.clone(), bearer.clone());
@@ -296,11 +296,11 @@ async fn a_verification_link_is_used_once() {
 /// SEC-37: no door gives a token before the address is verified.
 #[tokio::test]
 async fn require_verified_means_no_tokens() {
-    let world = World::with_recovery(opaque(), RecoveryRules { require_verified: true, ..MAIL });
+    let world = World::with_recovery(opaque(), RecoveryRules { require_verified: true, ..MAIL }).await;
     assert_eq!(world.register("jane", JANE).await.unwrap_err(), Refusal::EmailUnverified);
     assert_eq!(world.try_sign_in("jane", PASSWORD).await.unwrap_err(), Refusal::EmailUnverified);
     assert_eq!(world.try_sign_in("jane", "wrong").await.unwrap_err(), Refusal::InvalidCredentials);
-    world.verify(&world.token(Letter::VerifyEmail, JANE), None, Some(PASSWORD)).await.unwrap();
+    world.verify(&world.token(Letter::VerifyEmail, JANE).await, None, Some(PASSWORD)).await.unwrap();
     let tokens = world.try_sign_in("jane", PASSWORD).await.unwrap();
     let unverified = UserChange { email_verified: Some(false), ..UserChange::default() };
     world.engine.edit_user(&Who::parse("jane"), &unverified).await.unwrap();
@@ -310,7 +310,7 @@ async fn require_verified_means_no_tokens() {
 /// SEC-14: the same answer for a new and a taken address; the owner is told, once a minute.
 #[tokio::test]
 async fn a_strict_sign_up_tells_only_the_mailbox() {
-    let world = strict(MAIL);
+    let world = strict(MAIL).await;
     world.add_verified("jane").await;
     let hashes = || world.engine.hash_gauges().hashes_total;
     let before = hashes();
@@ -319,9 +319,9 @@ async fn a_strict_sign_up_tells_only_the_mailbox() {
     assert!(matches!(world.register("other", "JANE@example.com").await, Ok(Outcome::SignUpPending)));
     assert_eq!(hashes() - before, 2 * new, "as many hashes");
     assert!(matches!(world.register("another", JANE).await, Ok(Outcome::SignUpPending)));
-    assert_eq!(world.letters(Letter::VerifyEmail, "new@example.com").len(), 1);
-    assert_eq!(world.letters(Letter::AlreadySignedUp, JANE).len(), 1);
-    assert_eq!(world.engine.list_users(None, 10).unwrap().len(), 2);
+    assert_eq!(world.letters(Letter::VerifyEmail, "new@example.com").await.len(), 1);
+    assert_eq!(world.letters(Letter::AlreadySignedUp, JANE).await.len(), 1);
+    assert_eq!(world.engine.list_users(None, 10).await.unwrap().len(), 2);
     // A user name is seen by others anyway; one that is taken is told.
     assert!(matches!(world.register("jane", "x@example.com").await, Err(Refusal::Taken(_))));
 }
@@ -334,20 +334,20 @@ async fn no_profile_gets_round_the_confirmation() {
         let request = UpdateProfile { email, first_name: Some("J".into()), ..UpdateProfile::default() };
         Command::UpdateProfile(Box::new(request))
     };
-    let native = strict(MAIL);
+    let native = strict(MAIL).await;
     native.add_verified("jane").await;
     let tokens = native.sign_in("jane").await;
     let refusal = native.ask(Some(access(&tokens)), edit()).await.unwrap_err();
     assert!(matches!(refusal, Refusal::InvalidInput(flaws) if flaws[0].rule == Rule::Unconfirmed));
     // A contract without the verb: the other fields change, the address is asked for.
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     let tokens = world.sign_in("jane").await;
     let outcome = world.ask(Some(access(&tokens)), edit()).await.unwrap();
     let user = outcome.user().unwrap();
     assert_eq!((user.email.as_deref(), user.first_name.as_str()), (Some(JANE), "J"));
-    assert_eq!(world.letters(Letter::EmailChangeAsked, JANE).len(), 1);
-    let token = world.token(Letter::ConfirmEmail, "new@example.com");
+    assert_eq!(world.letters(Letter::EmailChangeAsked, JANE).await.len(), 1);
+    let token = world.token(Letter::ConfirmEmail, "new@example.com").await;
     world.confirm(&token, Some(access(&tokens))).await.unwrap();
     assert_eq!(world.who(access(&tokens)).await.unwrap().email.as_deref(), Some("new@example.com"));
 }
@@ -355,12 +355,12 @@ async fn no_profile_gets_round_the_confirmation() {
 /// SEC-45: of two changes only the last can be confirmed, and only by its own mailbox.
 #[tokio::test]
 async fn only_the_last_change_of_address_can_be_confirmed() {
-    let world = strict(MAIL);
+    let world = strict(MAIL).await;
     world.add_verified("jane").await;
     let tokens = world.sign_in("jane").await;
     let bearer = Some(access(&tokens));
     world.change_email(access(&tokens), "own@example.com", PASSWORD).await.unwrap();
-    let own = world.token(Letter::ConfirmEmail, "own@example.com");
+    let own = world.token(Letter::ConfirmEmail, "own@example.com").await;
     world.change_email(access(&tokens), "victim@example.com", PASSWORD).await.unwrap();
     assert_eq!(world.confirm(&own, bearer).await.unwrap_err(), Refusal::LinkInvalid);
     assert_eq!(world.who(access(&tokens)).await.unwrap().email.as_deref(), Some(JANE));
@@ -373,22 +373,22 @@ async fn only_the_last_change_of_address_can_be_confirmed() {
 /// SEC-45: the former owner takes the address back, whatever was changed since, and whoever changed it is out.
 #[tokio::test]
 async fn the_way_back_outlives_a_second_change_and_a_new_password() {
-    let world = strict(MAIL);
+    let world = strict(MAIL).await;
     world.add_verified("jane").await;
     let thief = world.sign_in("jane").await;
     for address in ["thief@example.com", "again@example.com"] {
         world.change_email(access(&thief), address, PASSWORD).await.unwrap();
-        world.confirm(&world.token(Letter::ConfirmEmail, address), Some(access(&thief))).await.unwrap();
+        world.confirm(&world.token(Letter::ConfirmEmail, address).await, Some(access(&thief))).await.unwrap();
     }
     world.change_password(access(&thief), PASSWORD, NEW).await.unwrap();
-    assert_eq!(world.letters(Letter::EmailChanged, JANE).len(), 1, "SEC-46: one notice");
+    assert_eq!(world.letters(Letter::EmailChanged, JANE).await.len(), 1, "SEC-46: one notice");
     // Kept for its owner: nobody can sign up with it meanwhile.
     world.register("squatter", JANE).await.unwrap();
-    assert_eq!(world.engine.list_users(None, 10).unwrap().len(), 1);
-    world.undo(&world.token(Letter::EmailChanged, JANE)).await.unwrap();
+    assert_eq!(world.engine.list_users(None, 10).await.unwrap().len(), 1);
+    world.undo(&world.token(Letter::EmailChanged, JANE).await).await.unwrap();
     assert_eq!(world.who(access(&thief)).await.unwrap_err(), Refusal::TokenRevoked);
     assert!(world.try_sign_in("jane", NEW).await.is_err(), "the thief's password is void");
-    world.reset(&world.token(Letter::ResetPassword, JANE), "the owner's new one").await.unwrap();
+    world.reset(&world.token(Letter::ResetPassword, JANE).await, "the owner's new one").await.unwrap();
     let owner = world.try_sign_in("jane", "the owner's new one").await.unwrap();
     assert_eq!(world.who(access(&owner)).await.unwrap().email.as_deref(), Some(JANE));
 }
@@ -396,33 +396,33 @@ async fn the_way_back_outlives_a_second_change_and_a_new_password() {
 /// SEC-46: one notice per change, to the address held before it, without a link or the new secret.
 #[tokio::test]
 async fn every_change_is_told_once_to_the_address_held_before() {
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     let tokens = world.sign_in("jane").await;
     world.change_password(access(&tokens), PASSWORD, NEW).await.unwrap();
-    let told = world.letters(Letter::PasswordChanged, JANE);
+    let told = world.letters(Letter::PasswordChanged, JANE).await;
     assert_eq!((told.len(), told[0].link), (1, None));
     world.engine.set_password(&Who::parse("jane"), &Secret::new(PASSWORD), None).await.unwrap();
-    assert_eq!(world.letters(Letter::PasswordChanged, JANE).len(), 2);
+    assert_eq!(world.letters(Letter::PasswordChanged, JANE).await.len(), 2);
     let other = UserChange { email: Some(Some("o@example.com".into())), ..UserChange::default() };
     world.engine.edit_user(&Who::parse("jane"), &other).await.unwrap();
-    let told = world.letters(Letter::EmailChanged, JANE);
+    let told = world.letters(Letter::EmailChanged, JANE).await;
     assert_eq!((told.len(), told[0].link), (1, None), "an operator's change has no way back");
 }
 
 /// SEC-47: the operator sends a letter and chooses no password; the one in force stays until it is used.
 #[tokio::test]
 async fn an_operator_starts_a_reset_or_invites() {
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     world.engine.start_reset(&Who::parse("jane")).await.unwrap();
     assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
-    world.reset(&world.token(Letter::ResetPassword, JANE), NEW).await.unwrap();
+    world.reset(&world.token(Letter::ResetPassword, JANE).await, NEW).await.unwrap();
     world.engine.invite(&Who::parse("jane")).await.unwrap();
-    let token = world.token(Letter::Invitation, JANE);
+    let token = world.token(Letter::Invitation, JANE).await;
     world.advance(7 * 86_400 - 1);
     world.reset(&token, PASSWORD).await.unwrap();
-    let off = World::new(opaque());
+    let off = World::new(opaque()).await;
     off.add("jane").await;
     let refused = off.engine.start_reset(&Who::parse("jane")).await.unwrap_err();
     assert!(matches!(refused, OperatorError::Refused(sentence) if sentence.contains("no letters")));
@@ -431,24 +431,24 @@ async fn an_operator_starts_a_reset_or_invites() {
 /// SEC-35: looking at a link changes nothing; nothing is seen of one that can not be used.
 #[tokio::test]
 async fn looking_at_a_link_does_not_use_it() {
-    let world = world();
+    let world = world().await;
     world.add_verified("jane").await;
     world.ask_reset(JANE).await.unwrap();
-    let token = world.token(Letter::ResetPassword, JANE);
+    let token = world.token(Letter::ResetPassword, JANE).await;
     for _ in 0..3 {
-        let seen = world.engine.look_at_link(&Secret::new(token.as_str())).unwrap().unwrap();
+        let seen = world.engine.look_at_link(&Secret::new(token.as_str())).await.unwrap().unwrap();
         assert_eq!((seen.kind, seen.address.as_deref()), (LinkKind::ResetPassword, Some(JANE)));
     }
     world.reset(&token, NEW).await.unwrap();
     for text in [token.as_str(), "", " ", "csl_"] {
-        assert_eq!(world.engine.look_at_link(&Secret::new(text)).unwrap(), None, "{text:?}");
+        assert_eq!(world.engine.look_at_link(&Secret::new(text)).await.unwrap(), None, "{text:?}");
     }
 }
 
 /// Where no letters are delivered none is written, and what needs one is refused.
 #[tokio::test]
 async fn without_mail_nothing_pretends() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.register("jane", JANE).await.unwrap();
     assert_eq!(world.ask_reset(JANE).await.unwrap_err(), Refusal::MailOff);
     let tokens = world.sign_in("jane").await;
@@ -457,5 +457,5 @@ async fn without_mail_nothing_pretends() {
         world.change_email(access(&tokens), "n@example.com", NEW).await.unwrap_err(),
         Refusal::MailOff
     );
-    assert!(world.engine.letters_waiting(None, 10).unwrap().is_empty());
+    assert!(world.engine.letters_waiting(None, 10).await.unwrap().is_empty());
 }

@@ -36,8 +36,8 @@ fn telling() -> Contract {
     contract
 }
 
-fn world(house: House) -> World {
-    World::with_house(telling(), house)
+async fn world(house: House) -> World {
+    World::with_house(telling(), house).await
 }
 
 fn claims(world: &World, token: &str) -> (Value, Value) {
@@ -55,7 +55,7 @@ async fn give(world: &World, role: &str, own: &[&str]) -> Result<(), String> {
 // SEC-66
 #[tokio::test]
 async fn another_role_counts_here_at_once_and_in_tokens_from_the_next_refresh_on() {
-    let world = world(house());
+    let world = world(house()).await;
     world.add("jane").await;
     give(&world, "author", &[]).await.unwrap();
     let tokens = world.sign_in("jane").await;
@@ -68,7 +68,7 @@ async fn another_role_counts_here_at_once_and_in_tokens_from_the_next_refresh_on
     let renewed = world.refresh(refresh(&tokens)).await.unwrap();
     assert_eq!(claims(&world, access(&renewed)), (json!("redactor"), json!(all)));
     // What is stored are the user's own.
-    let stored = world.engine.find_user(&Who::parse("jane")).unwrap().unwrap();
+    let stored = world.engine.find_user(&Who::parse("jane")).await.unwrap().unwrap();
     assert_eq!(stored.permissions, ["publish", "post.read"]);
     give(&world, "", &[]).await.unwrap();
     assert!(world.who(access(&renewed)).await.unwrap().permissions.is_empty());
@@ -76,11 +76,11 @@ async fn another_role_counts_here_at_once_and_in_tokens_from_the_next_refresh_on
 
 #[tokio::test]
 async fn where_roles_are_configured_there_are_no_others() {
-    let world = world(house());
+    let world = world(house()).await;
     world.add("jane").await;
     let refused = give(&world, "emperor", &[]).await.unwrap_err();
     assert_eq!(refused, "there is no role \"emperor\"; there are author, editor");
-    assert_eq!(world.engine.find_user(&Who::parse("jane")).unwrap().unwrap().role, "");
+    assert_eq!(world.engine.find_user(&Who::parse("jane")).await.unwrap().unwrap().role, "");
     let request = countersign_engine::NewUserRequest {
         username: Some("bob".into()),
         role: "emperor".into(),
@@ -91,7 +91,7 @@ async fn where_roles_are_configured_there_are_no_others() {
 
 #[tokio::test]
 async fn without_roles_any_is_fine_and_permits_nothing() {
-    let world = world(House::default());
+    let world = world(House::default()).await;
     world.add("jane").await;
     give(&world, "emperor", &["rule"]).await.unwrap();
     let tokens = world.sign_in("jane").await;
@@ -101,7 +101,7 @@ async fn without_roles_any_is_fine_and_permits_nothing() {
 // SEC-33
 #[tokio::test]
 async fn nobody_gives_himself_a_role() {
-    let world = world(house());
+    let world = world(house()).await;
     let mut request: SignUp = sign_up("jane", "jane@example.com", "a completely new secret");
     for (name, value) in [("role", json!("editor")), ("permissions", json!(["post.write"]))] {
         request.attributes.insert(name.into(), value);

@@ -42,7 +42,7 @@ fn every_kind() -> Vec<Contract> {
 // SEC-70
 #[tokio::test]
 async fn sixty_sign_ins_leave_fifty_sessions_and_one_that_is_ended_fails_at_once() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let mut tokens = Vec::new();
     for _ in 0..60 {
@@ -67,7 +67,7 @@ async fn sixty_sign_ins_leave_fifty_sessions_and_one_that_is_ended_fails_at_once
 // SEC-16
 #[tokio::test]
 async fn public_ids_say_nothing_of_order_and_are_always_the_same() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let mut last = world.sign_in("jane").await;
     for _ in 0..19 {
@@ -87,7 +87,7 @@ async fn public_ids_say_nothing_of_order_and_are_always_the_same() {
 // SEC-93
 #[tokio::test]
 async fn a_session_of_somebody_else_looks_like_none() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     world.add("bob").await;
     let (jane, bob) = (world.sign_in("jane").await, world.sign_in("bob").await);
@@ -107,7 +107,7 @@ async fn a_session_of_somebody_else_looks_like_none() {
 
 #[tokio::test]
 async fn sessions_of_every_contract_are_listed_with_what_is_known_of_them() {
-    let mut world = World::new(opaque());
+    let mut world = World::new(opaque()).await;
     world.add("jane").await;
     let first = world.sign_in("jane").await;
     world.advance(60);
@@ -133,7 +133,7 @@ async fn sessions_of_every_contract_are_listed_with_what_is_known_of_them() {
 #[tokio::test]
 async fn where_nothing_is_exchanged_the_last_use_is_noted_every_five_minutes() {
     for contract in every_kind().into_iter().filter(|contract| !contract.rotates()) {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         world.add("jane").await;
         let tokens = world.sign_in("jane").await;
         let start = world.now();
@@ -151,7 +151,7 @@ async fn where_nothing_is_exchanged_the_last_use_is_noted_every_five_minutes() {
 #[tokio::test]
 async fn under_the_strict_preset_every_session_has_two_clocks() {
     for contract in every_kind() {
-        let world = World::new(contract.tightened());
+        let world = World::new(contract.tightened()).await;
         world.add("jane").await;
         // Used every half an hour it lives for a day and no longer.
         let mut tokens = world.sign_in("jane").await;
@@ -184,7 +184,7 @@ async fn under_the_strict_preset_every_session_has_two_clocks() {
 // SEC-65
 #[tokio::test]
 async fn a_session_from_before_the_strict_preset_ends_with_its_limits() {
-    let mut world = World::new(opaque());
+    let mut world = World::new(opaque()).await;
     world.add("jane").await;
     let tokens = world.sign_in("jane").await;
     world.contract = opaque().tightened();
@@ -199,7 +199,7 @@ async fn a_session_from_before_the_strict_preset_ends_with_its_limits() {
 async fn every_change_of_state_reaches_renewal_and_profile_at_once() {
     for contract in with_refresh() {
         for state in ["inactive", "suspended", "deleted", "password", "password of the operator"] {
-            let world = World::new(contract.clone());
+            let world = World::new(contract.clone()).await;
             world.add("jane").await;
             let (tokens, other) = (world.sign_in("jane").await, world.sign_in("jane").await);
             let jane = Who::parse("jane");
@@ -224,7 +224,7 @@ async fn every_change_of_state_reaches_renewal_and_profile_at_once() {
 // SEC-67
 #[tokio::test]
 async fn a_sign_out_with_anothers_refresh_token_leaves_the_other_alone() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     world.add("bob").await;
     let (jane, bob) = (world.sign_in("jane").await, world.sign_in("bob").await);
@@ -237,7 +237,7 @@ async fn a_sign_out_with_anothers_refresh_token_leaves_the_other_alone() {
 // SEC-68
 #[tokio::test]
 async fn a_sign_in_is_always_another_session_whatever_came_along() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let planted = world.sign_in("jane").await;
     let login = domain::command::Login::Username("jane".into());
@@ -254,7 +254,7 @@ async fn a_sign_in_is_always_another_session_whatever_came_along() {
 #[tokio::test]
 async fn a_second_life_of_an_address_inherits_no_credential_of_the_first() {
     for contract in [opaque(), jwt(), bare()] {
-        let world = World::new(contract);
+        let world = World::new(contract).await;
         let first_life =
             |password: &str| Command::SignUp(Box::new(sign_up("jane", "jane@example.com", password)));
         let first = world.ask(None, first_life(PASSWORD)).await.unwrap();

@@ -14,7 +14,7 @@ async fn try_login(world: &World, login: Login, exact: bool) -> Result<Outcome, 
 
 #[tokio::test]
 async fn a_sign_in_is_noted_on_the_user_and_its_token_works() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let user = world.add("jane").await;
     let outcome = try_login(&world, Login::Username("jane".into()), false).await.unwrap();
     assert_eq!(outcome.user().unwrap().last_login_at, Some(world.now()));
@@ -24,7 +24,7 @@ async fn a_sign_in_is_noted_on_the_user_and_its_token_works() {
 
 #[tokio::test]
 async fn one_field_finds_an_address_first_and_then_a_user_name() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let jane = world.add("jane").await;
     let impostor = NewUserRequest {
         username: Some("jane@example.com".into()),
@@ -40,7 +40,7 @@ async fn one_field_finds_an_address_first_and_then_a_user_name() {
 
 #[tokio::test]
 async fn an_exact_contract_takes_only_the_stored_spelling() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let stored = || Login::Email(" jane@Example.com ".into());
     assert!(try_login(&world, stored(), true).await.is_ok());
@@ -52,7 +52,7 @@ async fn an_exact_contract_takes_only_the_stored_spelling() {
 #[tokio::test]
 async fn nobody_learns_of_a_ban_without_the_password() {
     // SEC-10
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     for (name, status, refusal) in [
         ("off", Status::Inactive, Refusal::AccountInactive),
         ("banned", Status::Suspended, Refusal::AccountSuspended),
@@ -68,7 +68,7 @@ async fn nobody_learns_of_a_ban_without_the_password() {
 #[tokio::test]
 async fn what_names_nobody_costs_one_hash_like_a_wrong_password() {
     // SEC-10, SEC-12: work is counted here, which no busy machine can blur.
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let hashes = || world.engine.hash_gauges().hashes_total;
     let wrong = world.try_sign_in("jane", "wrong").await.unwrap_err();
@@ -88,9 +88,9 @@ async fn what_names_nobody_costs_one_hash_like_a_wrong_password() {
 
 #[tokio::test]
 async fn no_text_but_the_password_signs_in() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
-    let stored = world.engine.export_users(None, 1).unwrap().remove(0);
+    let stored = world.engine.export_users(None, 1).await.unwrap().remove(0);
     let hash = serde_json::to_value(&stored).unwrap()["password_hash"].as_str().unwrap().to_owned();
     let long = "x".repeat(100_000);
     for password in ["", "!", &hash, &PASSWORD[1..], &format!("{PASSWORD} "), &PASSWORD.to_uppercase(), &long]
@@ -108,7 +108,7 @@ async fn no_text_but_the_password_signs_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_hash_is_replaced_after_the_sign_in_and_the_password_goes_on_working() {
     // SEC-08
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     // Django's PBKDF2 of "password1" with one round: written here with Python's hashlib.pbkdf2_hmac.
     let hash = "pbkdf2_sha256$1$salt$SGYjs5xoFJfM9fLMJWWku3A/CsnBrP+7NNbZ3CjdctA=";
     let request = NewUserRequest {
@@ -117,12 +117,12 @@ async fn a_foreign_hash_is_replaced_after_the_sign_in_and_the_password_goes_on_w
         ..NewUserRequest::default()
     };
     world.engine.add_user(request).await.unwrap();
-    let stored = || serde_json::to_string(&world.engine.export_users(None, 1).unwrap()).unwrap();
+    let stored = async || serde_json::to_string(&world.engine.export_users(None, 1).await.unwrap()).unwrap();
     assert_eq!(world.try_sign_in("old", "password2").await.unwrap_err(), Refusal::InvalidCredentials);
-    assert!(stored().contains("pbkdf2_sha256"));
+    assert!(stored().await.contains("pbkdf2_sha256"));
     world.try_sign_in("old", "password1").await.unwrap();
     let upgraded = async {
-        while !stored().contains("$argon2id$") {
+        while !stored().await.contains("$argon2id$") {
             tokio::task::yield_now().await;
         }
     };
@@ -133,7 +133,7 @@ async fn a_foreign_hash_is_replaced_after_the_sign_in_and_the_password_goes_on_w
 
 #[tokio::test]
 async fn the_oldest_session_goes_when_there_are_too_many() {
-    let world = World::with_cap(opaque(), 2);
+    let world = World::with_cap(opaque(), 2).await;
     world.add("jane").await;
     let mut tokens = Vec::new();
     for _ in 0..3 {
@@ -147,7 +147,7 @@ async fn the_oldest_session_goes_when_there_are_too_many() {
 
 #[tokio::test]
 async fn in_a_storm_everybody_is_answered_and_the_excess_is_told_when_to_come_back() {
-    let world = std::sync::Arc::new(World::slow(opaque()));
+    let world = std::sync::Arc::new(World::slow(opaque()).await);
     let tasks: Vec<_> = (0..200)
         .map(|_| {
             let world = world.clone();

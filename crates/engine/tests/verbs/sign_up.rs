@@ -21,7 +21,7 @@ fn flaws(refusal: &Refusal) -> Vec<(Input, Rule)> {
 async fn a_new_account_starts_as_the_contract_says_and_is_signed_in() {
     let mut contract = opaque();
     contract.newcomer.attributes = json!({"posts": 0}).as_object().unwrap().clone();
-    let world = World::new(contract);
+    let world = World::new(contract).await;
     let attributes = json!({"posts": 9, "city": "Bogotá"}).as_object().unwrap().clone();
     let request = SignUp { attributes, ..sign_up("jane", "Jane@Example.com", "horse battery") };
     let outcome = world.ask(None, Command::SignUp(Box::new(request))).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_new_account_starts_as_the_contract_says_and_is_signed_in() {
 
 #[tokio::test]
 async fn everything_taken_is_said_at_once_and_beside_other_flaws() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let both = make(&world, sign_up("jane", "JANE@example.com", "horse battery")).await.unwrap_err();
     assert_eq!(both.code(), "taken");
@@ -51,7 +51,7 @@ async fn everything_taken_is_said_at_once_and_beside_other_flaws() {
 
 #[tokio::test]
 async fn a_weak_password_is_refused_once_all_else_is_in_order() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let refusal = make(&world, sign_up("jane", "jane@example.com", "12345")).await.unwrap_err();
     let length_common_numeric = [Rule::PasswordTooShort, Rule::PasswordCommon, Rule::PasswordNumeric];
     assert_eq!(flaws(&refusal), length_common_numeric.map(|rule| (Input::Password, rule)));
@@ -59,12 +59,12 @@ async fn a_weak_password_is_refused_once_all_else_is_in_order() {
     assert_eq!(flaws(&refusal), [(Input::Email, Rule::Email)]);
     let none = make(&world, SignUp::default()).await.unwrap_err();
     assert_eq!(flaws(&none), [(Input::Email, Rule::NoneOf), (Input::Password, Rule::Required)]);
-    assert!(world.engine.list_users(None, 10).unwrap().is_empty());
+    assert!(world.engine.list_users(None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn taken_takes_a_hash_too() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     world.add("jane").await;
     let before = world.engine.hash_gauges().hashes_total;
     make(&world, sign_up("jane", "j@example.com", "horse battery")).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn taken_takes_a_hash_too() {
 
 #[tokio::test]
 async fn a_made_user_name_gets_a_number_until_it_is_free() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let mut names = Vec::new();
     for number in 0..7 {
         let mut request = sign_up("jane_doe", &format!("j{number}@example.com"), "horse battery");
@@ -86,7 +86,7 @@ async fn a_made_user_name_gets_a_number_until_it_is_free() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_sign_ups_with_one_address_make_one_account() {
-    let world = std::sync::Arc::new(World::new(opaque()));
+    let world = std::sync::Arc::new(World::new(opaque()).await);
     let tasks: Vec<_> = (0..50)
         .map(|number| {
             let world = world.clone();
@@ -102,15 +102,15 @@ async fn fifty_sign_ups_with_one_address_make_one_account() {
             Err(refusal) => assert_eq!(flaws(&refusal), [(Input::Email, Rule::Taken)]),
         }
     }
-    assert_eq!((made, world.engine.list_users(None, 10).unwrap().len()), (1, 1));
+    assert_eq!((made, world.engine.list_users(None, 10).await.unwrap().len()), (1, 1));
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_picture_makes_no_account() {
-    let world = World::new(opaque());
+    let world = World::new(opaque()).await;
     let mut request = sign_up("jane", "jane@example.com", "horse battery");
     request.avatar = Some(AvatarEdit::Upload(b"<svg/>".to_vec()));
     let refusal = make(&world, request).await.unwrap_err();
     assert_eq!(flaws(&refusal), [(Input::Avatar, Rule::NotAPicture)]);
-    assert!(world.engine.list_users(None, 10).unwrap().is_empty());
+    assert!(world.engine.list_users(None, 10).await.unwrap().is_empty());
 }

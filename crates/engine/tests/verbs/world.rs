@@ -48,15 +48,15 @@ fn cheap() -> HashSettings {
     }
 }
 
-fn engine(house: House, hashing: HashSettings) -> Engine {
-    open(Place::Memory, hashing, house)
+async fn engine(house: House, hashing: HashSettings) -> Engine {
+    open(Place::Memory, hashing, house).await
 }
 
-fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
-    asking(place, hashing, house, None)
+async fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
+    asking(place, hashing, house, None).await
 }
 
-fn asking(place: Place, hashing: HashSettings, house: House, breaches: Option<Breaches>) -> Engine {
+async fn asking(place: Place, hashing: HashSettings, house: House, breaches: Option<Breaches>) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place,
@@ -69,63 +69,67 @@ fn asking(place: Place, hashing: HashSettings, house: House, breaches: Option<Br
         house,
         breaches,
     })
+    .await
     .unwrap()
 }
 
 impl World {
-    pub fn new(contract: Contract) -> World {
-        World::with_cap(contract, 50)
+    pub async fn new(contract: Contract) -> World {
+        World::with_cap(contract, 50).await
     }
 
-    pub fn with_cap(contract: Contract, sessions_per_user: u32) -> World {
+    pub async fn with_cap(contract: Contract, sessions_per_user: u32) -> World {
         let sessions = SessionRules { per_user: sessions_per_user, ..SessionRules::DEFAULT };
-        World::with_house(contract, House { sessions, ..House::default() })
+        World::with_house(contract, House { sessions, ..House::default() }).await
     }
 
-    pub fn with_house(contract: Contract, house: House) -> World {
+    pub async fn with_house(contract: Contract, house: House) -> World {
         let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
         let limits = Limits::OFF;
-        World { engine: engine(House { limits, ..house }, cheap()), contract, keys }
+        World { engine: engine(House { limits, ..house }, cheap()).await, contract, keys }
     }
 
     /// Where tries are counted. The clock stands still, so no budget fills up by itself.
-    pub fn limited(contract: Contract, limits: Limits) -> World {
+    pub async fn limited(contract: Contract, limits: Limits) -> World {
         let house = House { limits, ..House::default() };
-        World { engine: engine(house, cheap()), ..World::new(contract) }
+        World { engine: engine(house, cheap()).await, ..World::new(contract).await }
     }
 
-    pub fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
-        World::with_house(contract, House { recovery, ..House::default() })
+    pub async fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
+        World::with_house(contract, House { recovery, ..House::default() }).await
     }
 
     /// Where new passwords are looked up so.
-    pub fn with_breaches(contract: Contract, recovery: RecoveryRules, breaches: Breaches) -> World {
+    pub async fn with_breaches(contract: Contract, recovery: RecoveryRules, breaches: Breaches) -> World {
         let house = House { limits: Limits::OFF, recovery, ..House::default() };
-        World { engine: asking(Place::Memory, cheap(), house, Some(breaches)), ..World::new(contract) }
+        World {
+            engine: asking(Place::Memory, cheap(), house, Some(breaches)).await,
+            ..World::new(contract).await
+        }
     }
 
     /// As `limited`, with a database that stays.
-    pub fn kept(contract: Contract, limits: Limits, place: Place) -> World {
+    pub async fn kept(contract: Contract, limits: Limits, place: Place) -> World {
         let house = House { limits, ..House::default() };
-        World { engine: open(place, cheap(), house), ..World::new(contract) }
+        World { engine: open(place, cheap(), house).await, ..World::new(contract).await }
     }
 
     /// With these rules for administrators.
-    pub fn administered(contract: Contract, admin: AdminRules) -> World {
-        World::with_house(contract, House { admin, ..House::default() })
+    pub async fn administered(contract: Contract, admin: AdminRules) -> World {
+        World::with_house(contract, House { admin, ..House::default() }).await
     }
 
     /// The audit trail.
-    pub fn events(&self) -> Vec<Noted> {
-        self.engine.events(&EventQuery::default(), 1000).unwrap()
+    pub async fn events(&self) -> Vec<Noted> {
+        self.engine.events(&EventQuery::default(), 1000).await.unwrap()
     }
 
     /// One thread that hashes slowly, and room for eight to wait.
-    pub fn slow(contract: Contract) -> World {
+    pub async fn slow(contract: Contract) -> World {
         let params = Params::new(16 * 1024, 2, 1).unwrap();
         let hashing = HashSettings { params, workers: 1, queue: 8, ..cheap() };
         let house = House { limits: Limits::OFF, ..House::default() };
-        World { engine: engine(house, hashing), ..World::new(contract) }
+        World { engine: engine(house, hashing).await, ..World::new(contract).await }
     }
 
     pub fn caller(&self, bearer: Option<&str>) -> Caller<'_> {

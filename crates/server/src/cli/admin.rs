@@ -1,6 +1,6 @@
 //! What can the operator do about administrators and their keys?
 
-use super::terminal::{Ended, block_on, line};
+use super::terminal::{Ended, line};
 use super::user;
 use crate::bootstrap;
 use crate::config::Config;
@@ -52,19 +52,21 @@ pub enum KeyCommand {
 }
 
 /// Carries a command out.
-pub fn run(command: AdminCommand, config: &Config) -> Result<(), Ended> {
-    let engine = user::open(config)?;
+pub async fn run(command: AdminCommand, config: &Config) -> Result<(), Ended> {
+    let engine = user::open(config).await?;
     match command {
-        AdminCommand::Bootstrap => bootstrap(&engine, config),
-        AdminCommand::List => list(&engine),
-        AdminCommand::Key(KeyCommand::Create { name, scopes, days }) => create(&engine, &name, &scopes, days),
-        AdminCommand::Key(KeyCommand::List) => list_keys(&engine),
-        AdminCommand::Key(KeyCommand::Revoke { id }) => revoke(&engine, &id),
+        AdminCommand::Bootstrap => bootstrap(&engine, config).await,
+        AdminCommand::List => list(&engine).await,
+        AdminCommand::Key(KeyCommand::Create { name, scopes, days }) => {
+            create(&engine, &name, &scopes, days).await
+        }
+        AdminCommand::Key(KeyCommand::List) => list_keys(&engine).await,
+        AdminCommand::Key(KeyCommand::Revoke { id }) => revoke(&engine, &id).await,
     }
 }
 
-fn bootstrap(engine: &Engine, config: &Config) -> Result<(), Ended> {
-    let offered = block_on(bootstrap::offer(engine, config, "admin bootstrap"))?.map_err(Ended::failed)?;
+async fn bootstrap(engine: &Engine, config: &Config) -> Result<(), Ended> {
+    let offered = bootstrap::offer(engine, config, "admin bootstrap").await.map_err(Ended::failed)?;
     match offered {
         Some(offer) => {
             let minutes = BOOTSTRAP_SECONDS / 60;
@@ -75,8 +77,8 @@ fn bootstrap(engine: &Engine, config: &Config) -> Result<(), Ended> {
     }
 }
 
-fn list(engine: &Engine) -> Result<(), Ended> {
-    let found = engine.administrators().map_err(Ended::failed)?;
+async fn list(engine: &Engine) -> Result<(), Ended> {
+    let found = engine.administrators().await.map_err(Ended::failed)?;
     if found.is_empty() {
         line("nobody; `countersign admin bootstrap` makes a token for the first one");
     }
@@ -91,11 +93,11 @@ fn words(scopes: Scopes) -> String {
     if scopes == Scopes::ALL { "everything".to_owned() } else { scopes.names().join(" ") }
 }
 
-fn create(engine: &Engine, name: &str, scopes: &[String], days: i64) -> Result<(), Ended> {
+async fn create(engine: &Engine, name: &str, scopes: &[String], days: i64) -> Result<(), Ended> {
     let known = || Scope::ALL.map(Scope::name).join(", ");
     let scopes = Scopes::parse(scopes.iter().map(String::as_str))
         .ok_or_else(|| Ended::wrong_one(format!("--scope is one of {}", known())))?;
-    let (key, secret) = block_on(engine.make_admin_key(name, scopes, days))?.map_err(Ended::failed)?;
+    let (key, secret) = engine.make_admin_key(name, scopes, days).await.map_err(Ended::failed)?;
     line(secret.expose());
     super::terminal::err(&format!(
         "{}: it is shown this once and ends {}.",
@@ -105,9 +107,9 @@ fn create(engine: &Engine, name: &str, scopes: &[String], days: i64) -> Result<(
     Ok(())
 }
 
-fn list_keys(engine: &Engine) -> Result<(), Ended> {
+async fn list_keys(engine: &Engine) -> Result<(), Ended> {
     let now = engine.clock().now();
-    for key in engine.admin_keys().map_err(Ended::failed)? {
+    for key in engine.admin_keys().await.map_err(Ended::failed)? {
         let AdminKey { id, name, scopes, owner, expires_at, last_used_at, revoked_at, .. } = &key;
         let state = match revoked_at {
             Some(at) => format!("revoked {}", at.rfc3339(0)),
@@ -122,13 +124,13 @@ fn list_keys(engine: &Engine) -> Result<(), Ended> {
     Ok(())
 }
 
-fn revoke(engine: &Engine, id: &str) -> Result<(), Ended> {
+async fn revoke(engine: &Engine, id: &str) -> Result<(), Ended> {
     let id = KeyId::parse(id).ok_or_else(|| {
         Ended::wrong_one(
             "the name of a key has 16 hexadecimal digits; `countersign admin key list` shows them",
         )
     })?;
-    block_on(engine.revoke_admin_key(id))?.map_err(Ended::failed)?;
+    engine.revoke_admin_key(id).await.map_err(Ended::failed)?;
     line(&format!("{id} is revoked."));
     Ok(())
 }

@@ -85,23 +85,23 @@ pub struct VerifyArgs {
 }
 
 /// Carries a command out.
-pub fn run(command: &AuditCommand, config: &Config) -> Result<(), Ended> {
+pub async fn run(command: &AuditCommand, config: &Config) -> Result<(), Ended> {
     if !config.database().exists() {
         return Err(Ended::wrong_one(format!(
             "there is no database at {}; `countersign serve` makes it",
             config.database().display()
         )));
     }
-    let engine = user::open(config)?;
+    let engine = user::open(config).await?;
     match command {
-        AuditCommand::Tail(args) => tail(args, &engine),
-        AuditCommand::Export { output } => export(output.as_ref(), &engine),
-        AuditCommand::Verify(args) => verify(args, &engine),
-        AuditCommand::Why(args) => why::run(args, &engine),
+        AuditCommand::Tail(args) => tail(args, &engine).await,
+        AuditCommand::Export { output } => export(output.as_ref(), &engine).await,
+        AuditCommand::Verify(args) => verify(args, &engine).await,
+        AuditCommand::Why(args) => why::run(args, &engine).await,
     }
 }
 
-fn tail(args: &TailArgs, engine: &Engine) -> Result<(), Ended> {
+async fn tail(args: &TailArgs, engine: &Engine) -> Result<(), Ended> {
     let now = Clock::System.now();
     let mut query = EventQuery { newest_first: true, ..EventQuery::default() };
     if let Some(text) = &args.kind {
@@ -119,13 +119,13 @@ fn tail(args: &TailArgs, engine: &Engine) -> Result<(), Ended> {
         query.since = Some(since(text, now).ok_or_else(wrong)?);
     }
     if let Some(text) = &args.user {
-        query.user = Some(who(engine, text)?);
+        query.user = Some(who(engine, text).await?);
     }
-    let mut page = engine.events(&query, args.limit).map_err(Ended::failed)?;
+    let mut page = engine.events(&query, args.limit).await.map_err(Ended::failed)?;
     page.reverse();
     let mut last = match page.last() {
         Some(noted) => noted.entry.id,
-        None => newest(engine)?,
+        None => newest(engine).await?,
     };
     loop {
         for noted in &page {
@@ -136,23 +136,23 @@ fn tail(args: &TailArgs, engine: &Engine) -> Result<(), Ended> {
             return Ok(());
         }
         if page.is_empty() {
-            std::thread::sleep(PAUSE);
+            tokio::time::sleep(PAUSE).await;
         }
         let next = EventQuery { newest_first: false, after: Some(last), ..query };
-        page = engine.events(&next, MAX_EVENTS).map_err(Ended::failed)?;
+        page = engine.events(&next, MAX_EVENTS).await.map_err(Ended::failed)?;
     }
 }
 
-fn newest(engine: &Engine) -> Result<i64, Ended> {
+async fn newest(engine: &Engine) -> Result<i64, Ended> {
     let query = EventQuery { newest_first: true, ..EventQuery::default() };
-    let page = engine.events(&query, 1).map_err(Ended::failed)?;
+    let page = engine.events(&query, 1).await.map_err(Ended::failed)?;
     Ok(page.first().map_or(0, |noted| noted.entry.id))
 }
 
 /// The id of a user; the bare number of one who is gone counts, too.
-fn who(engine: &Engine, text: &str) -> Result<domain::id::UserId, Ended> {
+async fn who(engine: &Engine, text: &str) -> Result<domain::id::UserId, Ended> {
     let who = Who::parse(text);
-    match engine.find_user(&who).map_err(Ended::failed)? {
+    match engine.find_user(&who).await.map_err(Ended::failed)? {
         Some(user) => Ok(user.id),
         None => match who {
             Who::Id(id) => Ok(id),
@@ -205,9 +205,9 @@ pub fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-fn export(output: Option<&PathBuf>, engine: &Engine) -> Result<(), Ended> {
+async fn export(output: Option<&PathBuf>, engine: &Engine) -> Result<(), Ended> {
     let Some(path) = output else {
-        return match write_all(engine, &mut std::io::stdout().lock())? {
+        return match write_all(engine, &mut std::io::stdout()).await? {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => written.map(drop).map_err(Ended::failed),
         };
@@ -216,17 +216,17 @@ fn export(output: Option<&PathBuf>, engine: &Engine) -> Result<(), Ended> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let file = file.map_err(|error| Ended::wrong_one(format!("{}: {error}", path.display())))?;
     let mut out = BufWriter::new(file);
-    let events = write_all(engine, &mut out)?.map_err(told)?;
+    let events = write_all(engine, &mut out).await?.map_err(told)?;
     out.into_inner().map_err(|error| told(error.into_error()))?.sync_all().map_err(told)?;
     err(&format!("{events} events are in {}", path.display()));
     Ok(())
 }
 
-fn write_all(engine: &Engine, out: &mut impl Write) -> Result<std::io::Result<u64>, Ended> {
+async fn write_all(engine: &Engine, out: &mut impl Write) -> Result<std::io::Result<u64>, Ended> {
     let mut query = EventQuery::default();
     let mut events = 0;
     loop {
-        let page = engine.events(&query, MAX_EVENTS).map_err(Ended::failed)?;
+        let page = engine.events(&query, MAX_EVENTS).await.map_err(Ended::failed)?;
         let Some(last) = page.last() else { return Ok(out.flush().map(|()| events)) };
         query.after = Some(last.entry.id);
         for noted in &page {
@@ -238,7 +238,7 @@ fn write_all(engine: &Engine, out: &mut impl Write) -> Result<std::io::Result<u6
     }
 }
 
-fn verify(args: &VerifyArgs, engine: &Engine) -> Result<(), Ended> {
+async fn verify(args: &VerifyArgs, engine: &Engine) -> Result<(), Ended> {
     let known = match &args.head {
         Some(text) => Some(head(text).ok_or_else(|| {
             Ended::wrong_one(
@@ -255,7 +255,7 @@ fn verify(args: &VerifyArgs, engine: &Engine) -> Result<(), Ended> {
             err(&format!("checked up to row {row}"));
         }
     };
-    let report = engine.verify_trail(args.from, known, progress).map_err(Ended::failed)?;
+    let report = engine.verify_trail(args.from, known, progress).await.map_err(Ended::failed)?;
     let head = report.head.map(|(row, seal)| format!("{row}:{}", seal.hex()));
     if args.json {
         let flaw = report.flaw.map(|flaw| json!({ "row": flaw.row(), "text": flaw.to_string() }));

@@ -261,7 +261,7 @@ async fn test(dir: &Path, against: Option<&str>, update: bool) -> Ending {
             Transcript::parse(&text).map_err(|fault| (vec![format!("{}:{fault}", path.display())], 2))?;
         let played = match &target {
             Some(target) => target.play(&transcript).await,
-            None => match Stage::open(dialect.clone(), &transcript) {
+            None => match Stage::open(dialect.clone(), &transcript).await {
                 Ok(stage) => stage.play(&transcript).await,
                 Err(fault) => Err(fault),
             },

@@ -75,7 +75,7 @@ impl Findings {
 }
 
 /// Looks, tells, and ends with 1 if something is bad.
-pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
+pub async fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
     if let Some(told) = origin::run(&args.request, args.json, config) {
         return told;
     }
@@ -98,7 +98,7 @@ pub fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
         }
     }
     if config.database().exists() {
-        match user::open(config) {
+        match user::open(config).await {
             Ok(engine) if engine.is_ready() => {
                 let text = format!("it opens and can be written (SQLite {})", engine::sqlite_version());
                 findings.add(Mark::Good, "database", text)

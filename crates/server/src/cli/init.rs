@@ -19,7 +19,7 @@ pub struct InitArgs {
 }
 
 /// Writes the configuration and the secrets. Refused: a configuration that is there already.
-pub fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
+pub async fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
     let path = sources.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     if path.exists() {
         return Err(Ended::wrong_one(format!(
@@ -42,7 +42,7 @@ pub fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
         Config::load(&sources).map_err(|faults| Ended::wrong(faults.iter().map(ToString::to_string)))?;
     let (chance, now) = (Chance::System, Clock::System.now());
     Keys::of(&config).tickets(&chance, now).map_err(Ended::failed)?;
-    Keys::of(&config).master(&chance).map_err(Ended::failed)?;
+    Keys::of(&config).master(&chance).await.map_err(Ended::failed)?;
     let loaded = mounts::load(&config).map_err(Ended::wrong)?;
     mounts::equip(&config, &loaded, &chance, now).map_err(Ended::wrong)?;
     line(&format!("{}  the configuration, every setting explained", path.display()));

@@ -1,6 +1,6 @@
 //! Which keys are there, and how does a new one take over?
 
-use super::terminal::{self, Ended, line, out};
+use super::terminal::{Ended, line, out};
 use super::user;
 use crate::config::{Config, MountConfig};
 use crate::keys::{Keys, Listed, TICKETS};
@@ -34,34 +34,34 @@ pub enum KeyCommand {
 }
 
 /// Carries a command out.
-pub fn run(command: &KeyCommand, config: &Config) -> Result<(), Ended> {
+pub async fn run(command: &KeyCommand, config: &Config) -> Result<(), Ended> {
     match command {
         KeyCommand::List { json } => list(config, *json),
-        KeyCommand::Rotate { dialect } if dialect == TICKETS => rotate_tickets(config),
-        KeyCommand::Rotate { dialect } => rotate(config, dialect),
+        KeyCommand::Rotate { dialect } if dialect == TICKETS => rotate_tickets(config).await,
+        KeyCommand::Rotate { dialect } => rotate(config, dialect).await,
     }
 }
 
 /// Notes that a key got a successor. Before the first start there is no trail, and nothing to tell.
-fn note(config: &Config, name: &str, algorithm: &'static str) -> Result<(), Ended> {
+async fn note(config: &Config, name: &str, algorithm: &'static str) -> Result<(), Ended> {
     if !config.database().exists() {
         return Ok(());
     }
     let event = Event::inside(EventKind::KeyRotated, Clock::System.now(), Actor::Operator, "key rotate")
         .with(Detail::Key(name.to_owned()))
         .with(Detail::Algorithm(algorithm));
-    let engine = user::open(config)?;
-    terminal::block_on(engine.note(event))?.map_err(Ended::failed)
+    let engine = user::open(config).await?;
+    engine.note(event).await.map_err(Ended::failed)
 }
 
-fn rotate_tickets(config: &Config) -> Result<(), Ended> {
+async fn rotate_tickets(config: &Config) -> Result<(), Ended> {
     Keys::of(config).new_tickets(&Chance::System, Clock::System.now()).map_err(Ended::failed)?;
-    note(config, TICKETS, "")?;
+    note(config, TICKETS, "").await?;
     line("There is a new ticket secret. Start the server again; everybody has to sign in again.");
     Ok(())
 }
 
-fn rotate(config: &Config, name: &str) -> Result<(), Ended> {
+async fn rotate(config: &Config, name: &str) -> Result<(), Ended> {
     let loaded = mounts::load(config).map_err(Ended::wrong)?;
     let known: Vec<&str> = loaded.iter().map(|one| one.settings.dialect.as_str()).collect();
     let Some(one) = loaded.iter().find(|one| one.settings.dialect == name) else {
@@ -74,7 +74,7 @@ fn rotate(config: &Config, name: &str) -> Result<(), Ended> {
     let keys = Keys::of(config);
     let contract = contract_of(one);
     let from = keys.rotate(&contract, &one.settings, &Chance::System, now).map_err(Ended::failed)?;
-    note(config, name, contract.access.algorithm.name())?;
+    note(config, name, contract.access.algorithm.name()).await?;
     if from > now {
         line(&format!("{name}: a new key is published and signs from {}.", from.rfc3339(0)));
     } else {

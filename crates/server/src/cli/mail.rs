@@ -1,6 +1,6 @@
 //! Do letters arrive, and which of them wait?
 
-use super::terminal::{Ended, block_on, line, out};
+use super::terminal::{Ended, line, out};
 use super::user;
 use crate::config::Config;
 use crate::mail::Office;
@@ -30,19 +30,19 @@ pub enum MailCommand {
 }
 
 /// Carries a command out.
-pub fn run(command: &MailCommand, config: &Config) -> Result<(), Ended> {
+pub async fn run(command: &MailCommand, config: &Config) -> Result<(), Ended> {
     match command {
-        MailCommand::Test { address } => test(address, config),
-        MailCommand::Queue { json } => queue(config, *json),
+        MailCommand::Test { address } => test(address, config).await,
+        MailCommand::Queue { json } => queue(config, *json).await,
     }
 }
 
-fn test(address: &str, config: &Config) -> Result<(), Ended> {
+async fn test(address: &str, config: &Config) -> Result<(), Ended> {
     let office = Office::open(config).map_err(Ended::wrong)?;
     let off = "mail.transport is \"off\": set it to \"smtp\" and name your mail server first";
     let office = office.ok_or_else(|| Ended::wrong_one(off))?;
     let message = office.trial(address, Clock::System.now()).map_err(Ended::wrong_one)?;
-    match block_on(office.carry(&message, "test"))? {
+    match office.carry(&message, "test").await {
         Ok(said) => {
             line(&format!("The test letter to {address} was taken: {said}"));
             Ok(())
@@ -51,11 +51,11 @@ fn test(address: &str, config: &Config) -> Result<(), Ended> {
     }
 }
 
-fn queue(config: &Config, as_json: bool) -> Result<(), Ended> {
-    let engine = user::open(config)?;
+async fn queue(config: &Config, as_json: bool) -> Result<(), Ended> {
+    let engine = user::open(config).await?;
     let (mut last, mut count) = (None::<LetterId>, 0_u64);
     loop {
-        let page = engine.letters_waiting(last, PAGE).map_err(Ended::failed)?;
+        let page = engine.letters_waiting(last, PAGE).await.map_err(Ended::failed)?;
         let Some(end) = page.last() else { break };
         last = Some(end.id);
         count = count.saturating_add(page.len() as u64);

@@ -140,7 +140,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
             version::run(deps);
             Ok(())
         }
-        Command::Init(args) => init::run(&args, &sources),
+        Command::Init(args) => terminal::block_on(init::run(&args, &sources))?,
         Command::Serve { listen } => {
             sources.listen = listen;
             serve::run(load(&sources)?, &sources)
@@ -149,15 +149,15 @@ fn run(cli: Cli) -> Result<(), Ended> {
             configuration::run(&load(&sources)?, json);
             Ok(())
         }
-        Command::User(command) => user::run(command, &load(&sources)?),
+        Command::User(command) => terminal::block_on(user::run(command, &load(&sources)?))?,
         Command::Role(command) => role::run(&command, &load(&sources)?),
         Command::Dialect(command) => run_dialect(command, &load(&sources)?),
-        Command::Key(command) => key::run(&command, &load(&sources)?),
-        Command::Mail(command) => mail::run(&command, &load(&sources)?),
-        Command::Audit(command) => audit::run(&command, &load(&sources)?),
-        Command::Admin(command) => admin::run(command, &load(&sources)?),
+        Command::Key(command) => terminal::block_on(key::run(&command, &load(&sources)?))?,
+        Command::Mail(command) => terminal::block_on(mail::run(&command, &load(&sources)?))?,
+        Command::Audit(command) => terminal::block_on(audit::run(&command, &load(&sources)?))?,
+        Command::Admin(command) => terminal::block_on(admin::run(command, &load(&sources)?))?,
         Command::Routes { json } => routes(&load(&sources)?, json),
-        Command::Doctor(args) => doctor::run(&args, &load(&sources)?),
+        Command::Doctor(args) => terminal::block_on(doctor::run(&args, &load(&sources)?))?,
     }
 }
 

@@ -34,7 +34,8 @@ pub fn run(config: Config, sources: &Sources) -> Result<(), Ended> {
 
 async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), Ended> {
     let first = !config.database().exists();
-    let app = App::open(config, Clock::System, Chance::System).map_err(|faults| Ended::wrong(faults.0))?;
+    let app =
+        App::open(config, Clock::System, Chance::System).await.map_err(|faults| Ended::wrong(faults.0))?;
     let app = app.with_log(Arc::clone(log));
     let listen = app.config().listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| {
@@ -212,7 +213,7 @@ async fn note_stop(app: &App) {
     if let Err(error) = app.engine().note(event).await {
         tracing::warn!(%error, "the stop is not in the audit trail");
     }
-    crate::janitor::tell_head(app);
+    crate::janitor::tell_head(app).await;
 }
 
 /// What is mounted where.

@@ -1,6 +1,6 @@
 //! How do users come in from a file, and go out into one?
 
-use super::terminal::{Ended, block_on, err, line, out};
+use super::terminal::{Ended, err, line, out};
 use crate::config::Config;
 use clap::Args;
 use domain::event::{Actor, Event, EventKind};
@@ -104,12 +104,12 @@ struct Look {
 }
 
 /// Imports a file, whole or not at all.
-pub fn import(args: &ImportArgs, config: &Config, engine: &Engine) -> Result<(), Ended> {
+pub async fn import(args: &ImportArgs, config: &Config, engine: &Engine) -> Result<(), Ended> {
     let source = source(&args.file, config)?;
     let look = look(&source.path, args.with_roles).map_err(|error| unreadable(&args.file, &error))?;
     // With faults of the first look, the engine only tells its own.
     let dry_run = args.dry_run || !look.faults.is_empty();
-    let outcome = block_on(run(engine, &source.path, look.users, dry_run))?;
+    let outcome = run(engine, &source.path, look.users, dry_run).await;
     let (report, mut faults) = match outcome {
         Ok(report) => (report, Vec::new()),
         Err(ImportFault::Lines(faults)) => (ImportReport::default(), faults),
@@ -277,14 +277,14 @@ fn tell(args: &ImportArgs, report: &ImportReport, look: &Look) {
 }
 
 /// Exports all users.
-pub fn export(args: &ExportArgs, engine: &Engine) -> Result<(), Ended> {
+pub async fn export(args: &ExportArgs, engine: &Engine) -> Result<(), Ended> {
     // Before the first byte leaves: what was not noted is not given away.
     if args.with_hashes {
         let event = Event::inside(EventKind::Exported, engine.clock().now(), Actor::Operator, "user export");
-        block_on(engine.note(event))?.map_err(Ended::failed)?;
+        engine.note(event).await.map_err(Ended::failed)?;
     }
     let Some(path) = &args.output else {
-        let written = write_users(engine, args.with_hashes, &mut std::io::stdout().lock());
+        let written = write_users(engine, args.with_hashes, &mut std::io::stdout()).await;
         return match written {
             Err(Failed::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             Err(failed) => Err(Ended::failed(failed)),
@@ -294,7 +294,7 @@ pub fn export(args: &ExportArgs, engine: &Engine) -> Result<(), Ended> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut out =
         BufWriter::new(file.map_err(|error| Ended::wrong_one(format!("{}: {error}", path.display())))?);
-    let users = write_users(engine, args.with_hashes, &mut out).map_err(Ended::failed)?;
+    let users = write_users(engine, args.with_hashes, &mut out).await.map_err(Ended::failed)?;
     let synced =
         out.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
     synced.map_err(|error| Ended::failed(format!("{}: {error}", path.display())))?;
@@ -312,10 +312,10 @@ enum Failed {
     Json(#[from] serde_json::Error),
 }
 
-fn write_users(engine: &Engine, with_hashes: bool, out: &mut impl Write) -> Result<u64, Failed> {
+async fn write_users(engine: &Engine, with_hashes: bool, out: &mut impl Write) -> Result<u64, Failed> {
     let (mut last, mut users) = (None, 0);
     loop {
-        let page = engine.export_users(last, PAGE)?;
+        let page = engine.export_users(last, PAGE).await?;
         let Some(end) = page.last() else {
             out.flush()?;
             return Ok(users);

@@ -1,6 +1,6 @@
 //! What can the operator do with users?
 
-use super::terminal::{Ended, block_on, confirm, line, out, password};
+use super::terminal::{Ended, confirm, line, out, password};
 use super::transfer::{self, ExportArgs, ImportArgs};
 use crate::config::Config;
 use crate::keys::{KeyFaults, Keys};
@@ -8,9 +8,8 @@ use clap::{Args, Subcommand};
 use domain::contract::PasswordPolicy;
 use domain::id::UserId;
 use domain::user::{Status, User};
-use engine::{Chance, Clock, Engine, NewUserRequest, OperatorError, Place, Settings, UserChange, Who};
+use engine::{Chance, Clock, Engine, NewUserRequest, Place, Settings, UserChange, Who};
 use serde_json::{Map, Value, json};
-use std::future::Future;
 
 /// Rules for passwords that the operator sets; `--any-password` lifts them.
 const POLICY: PasswordPolicy = PasswordPolicy { min_length: 8, refuse_common: true, refuse_numeric: false };
@@ -168,20 +167,23 @@ pub struct SetArgs {
 }
 
 /// Carries a command out.
-pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
+pub async fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
     match command {
-        UserCommand::Add(args) => add(*args, config),
-        UserCommand::List { json, after, limit } => list(&open(config)?, json, after.map(UserId), limit),
-        UserCommand::Show { who, json } => show(&open(config)?, &who, json),
-        UserCommand::Set(args) => set(*args, config),
+        UserCommand::Add(args) => add(*args, config).await,
+        UserCommand::List { json, after, limit } => {
+            list(&open(config).await?, json, after.map(UserId), limit).await
+        }
+        UserCommand::Show { who, json } => show(&open(config).await?, &who, json).await,
+        UserCommand::Set(args) => set(*args, config).await,
         UserCommand::Role { who, name: role } => {
             let change = UserChange { role: Some(role.clone()), ..UserChange::default() };
-            let user = wait(open(config)?.edit_user(&Who::parse(&who), &change))?;
+            let user =
+                open(config).await?.edit_user(&Who::parse(&who), &change).await.map_err(Ended::failed)?;
             line(&format!("{} has the role {role:?}.", name(&user)));
             Ok(())
         }
         UserCommand::FactorsOff { who } => {
-            let user = wait(open(config)?.factors_off(&Who::parse(&who)))?;
+            let user = open(config).await?.factors_off(&Who::parse(&who)).await.map_err(Ended::failed)?;
             line(&format!(
                 "{} has no second factor any more; whoever has the password can sign in.",
                 name(&user)
@@ -189,43 +191,43 @@ pub fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
             Ok(())
         }
         UserCommand::Disable { who } => {
-            let engine = open(config)?;
-            let user = wait(engine.disable_user(&Who::parse(&who)))?;
+            let engine = open(config).await?;
+            let user = engine.disable_user(&Who::parse(&who)).await.map_err(Ended::failed)?;
             line(&format!("{} can not sign in any more; every session has ended.", name(&user)));
             Ok(())
         }
         UserCommand::Reset { who } => {
-            let engine = open(config)?;
-            let user = wait(engine.start_reset(&Who::parse(&who)))?;
+            let engine = open(config).await?;
+            let user = engine.start_reset(&Who::parse(&who)).await.map_err(Ended::failed)?;
             line(&format!("A letter for {} is in the outbox; its link is good for 30 minutes.", name(&user)));
             Ok(())
         }
         UserCommand::Unlock { who } => {
-            let user = wait(open(config)?.clear_limits(&Who::parse(&who)))?;
+            let user = open(config).await?.clear_limits(&Who::parse(&who)).await.map_err(Ended::failed)?;
             line(&format!("The next sign-in of {} is looked at at once.", name(&user)));
             Ok(())
         }
         UserCommand::Delete { who, yes } => {
-            let engine = open(config)?;
-            let user = found(&engine, &who)?;
+            let engine = open(config).await?;
+            let user = found(&engine, &who).await?;
             confirm(&format!("Delete {} for good?", name(&user)), yes)?;
-            wait(engine.delete_user(&Who::Id(user.id)))?;
+            engine.delete_user(&Who::Id(user.id)).await.map_err(Ended::failed)?;
             line(&format!("{} is deleted.", name(&user)));
             Ok(())
         }
-        UserCommand::Import(args) => transfer::import(&args, config, &open(config)?),
-        UserCommand::Export(args) => transfer::export(&args, &open(config)?),
+        UserCommand::Import(args) => transfer::import(&args, config, &open(config).await?).await,
+        UserCommand::Export(args) => transfer::export(&args, &open(config).await?).await,
     }
 }
 
 /// The engine on the configured database. A server may be running beside.
-pub fn open(config: &Config) -> Result<Engine, Ended> {
+pub async fn open(config: &Config) -> Result<Engine, Ended> {
     let (clock, chance) = (Clock::System, Chance::System);
     let keys = Keys::of(config);
     let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
     let ticket_secret = keys.tickets(&chance, clock.now()).map_err(wrong)?;
     let trail_secret = keys.trail().map_err(wrong)?;
-    let master_key = keys.master(&chance).map_err(wrong)?;
+    let master_key = keys.master(&chance).await.map_err(wrong)?;
     let settings = Settings {
         place: Place::File(config.database()),
         ticket_secret,
@@ -237,16 +239,12 @@ pub fn open(config: &Config) -> Result<Engine, Ended> {
         house: config.house.clone(),
         breaches: crate::breach::breaches(&config.breaches).map_err(Ended::wrong_one)?,
     };
-    Engine::open(settings).map_err(|error| Ended::wrong_one(error.to_string()))
+    Engine::open(settings).await.map_err(|error| Ended::wrong_one(error.to_string()))
 }
 
-fn wait<T>(future: impl Future<Output = Result<T, OperatorError>>) -> Result<T, Ended> {
-    block_on(future)?.map_err(Ended::failed)
-}
-
-fn found(engine: &Engine, who: &str) -> Result<User, Ended> {
+async fn found(engine: &Engine, who: &str) -> Result<User, Ended> {
     let who = Who::parse(who);
-    let user = engine.find_user(&who).map_err(Ended::failed)?;
+    let user = engine.find_user(&who).await.map_err(Ended::failed)?;
     user.ok_or_else(|| Ended::failed(format!("nobody has {who}; `countersign user list` shows all users")))
 }
 
@@ -268,7 +266,7 @@ fn attributes(text: Option<&str>) -> Result<Option<Map<String, Value>>, Ended> {
     serde_json::from_str(text).map_err(fault).map(Some)
 }
 
-fn add(args: AddArgs, config: &Config) -> Result<(), Ended> {
+async fn add(args: AddArgs, config: &Config) -> Result<(), Ended> {
     let fields = args.fields;
     let (mut email, mut username) = (fields.email, fields.username);
     if let Some(login) = args.login {
@@ -281,7 +279,7 @@ fn add(args: AddArgs, config: &Config) -> Result<(), Ended> {
         return Err(Ended::wrong_one("say who: `countersign user add ana@example.com`"));
     }
     let (status, attributes) = (status(fields.status.as_deref())?, attributes(fields.attributes.as_deref())?);
-    let engine = open(config)?;
+    let engine = open(config).await?;
     let secret = if args.no_password { None } else { Some(password(fields.password_stdin)?) };
     let request = NewUserRequest {
         username,
@@ -299,7 +297,7 @@ fn add(args: AddArgs, config: &Config) -> Result<(), Ended> {
         password_hash: None,
         policy: (!fields.any_password).then_some(POLICY),
     };
-    let user = wait(engine.add_user(request))?;
+    let user = engine.add_user(request).await.map_err(Ended::failed)?;
     if args.json {
         out(&format!("{:#}\n", described(&user)));
     } else {
@@ -308,17 +306,20 @@ fn add(args: AddArgs, config: &Config) -> Result<(), Ended> {
     Ok(())
 }
 
-fn set(args: SetArgs, config: &Config) -> Result<(), Ended> {
+async fn set(args: SetArgs, config: &Config) -> Result<(), Ended> {
     let who = Who::parse(&args.who);
     let asks = args.password || args.fields.password_stdin;
     let (stdin, any) = (args.fields.password_stdin, args.fields.any_password);
     let change = change(args)?;
-    let engine = open(config)?;
-    let before = found(&engine, &who_text(&who))?;
+    let engine = open(config).await?;
+    let before = found(&engine, &who_text(&who)).await?;
     let secret = if asks { Some(password(stdin)?) } else { None };
-    let mut user = wait(engine.edit_user(&Who::Id(before.id), &change))?;
+    let mut user = engine.edit_user(&Who::Id(before.id), &change).await.map_err(Ended::failed)?;
     if let Some(secret) = &secret {
-        user = wait(engine.set_password(&Who::Id(user.id), secret, (!any).then_some(&POLICY)))?;
+        user = engine
+            .set_password(&Who::Id(user.id), secret, (!any).then_some(&POLICY))
+            .await
+            .map_err(Ended::failed)?;
         line(&format!("{} has a new password; every session has ended.", name(&user)));
     } else if user == before {
         line(&format!("{} stays as it was; nothing was changed.", name(&user)));
@@ -367,12 +368,14 @@ fn change(args: SetArgs) -> Result<UserChange, Ended> {
     Ok(change)
 }
 
-fn list(engine: &Engine, as_json: bool, after: Option<UserId>, limit: u64) -> Result<(), Ended> {
+async fn list(engine: &Engine, as_json: bool, after: Option<UserId>, limit: u64) -> Result<(), Ended> {
     let mut left = if limit == 0 { u64::MAX } else { limit };
     let mut last = after;
     while left > 0 {
-        let page =
-            engine.list_users(last, u32::try_from(left).unwrap_or(PAGE).min(PAGE)).map_err(Ended::failed)?;
+        let page = engine
+            .list_users(last, u32::try_from(left).unwrap_or(PAGE).min(PAGE))
+            .await
+            .map_err(Ended::failed)?;
         let Some(end) = page.last() else { return Ok(()) };
         last = Some(end.id);
         left = left.saturating_sub(page.len() as u64);
@@ -394,8 +397,8 @@ fn row(user: &User) -> String {
     )
 }
 
-fn show(engine: &Engine, who: &str, as_json: bool) -> Result<(), Ended> {
-    let described = described(&found(engine, who)?);
+async fn show(engine: &Engine, who: &str, as_json: bool) -> Result<(), Ended> {
+    let described = described(&found(engine, who).await?);
     if as_json {
         out(&format!("{described:#}\n"));
         return Ok(());

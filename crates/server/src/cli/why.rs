@@ -23,13 +23,13 @@ pub struct WhyArgs {
 }
 
 /// One sentence for each session that is over, the newest first.
-pub fn run(args: &WhyArgs, engine: &Engine) -> Result<(), Ended> {
+pub async fn run(args: &WhyArgs, engine: &Engine) -> Result<(), Ended> {
     let who = Who::parse(&args.who);
-    let Some(user) = engine.find_user(&who).map_err(Ended::failed)? else {
-        return gone(args, engine, &who);
+    let Some(user) = engine.find_user(&who).await.map_err(Ended::failed)? else {
+        return gone(args, engine, &who).await;
     };
-    let exchanged = tickets_exchanged(engine)?;
-    let sessions = engine.sessions_and_ends(user.id, args.limit).map_err(Ended::failed)?;
+    let exchanged = tickets_exchanged(engine).await?;
+    let sessions = engine.sessions_and_ends(user.id, args.limit).await.map_err(Ended::failed)?;
     let mut over = 0;
     for session in &sessions {
         let Some((at, reason)) = ended(session, exchanged.as_ref()) else { continue };
@@ -124,9 +124,9 @@ fn as_json(session: &Closed, at: Moment, sentence: &str) -> Value {
 }
 
 /// The newest event that says that every session has ended at once.
-fn tickets_exchanged(engine: &Engine) -> Result<Option<Noted>, Ended> {
+async fn tickets_exchanged(engine: &Engine) -> Result<Option<Noted>, Ended> {
     let query = EventQuery { kind: Some(EventKind::KeyRotated), newest_first: true, ..EventQuery::default() };
-    let page = engine.events(&query, MAX_EVENTS).map_err(Ended::failed)?;
+    let page = engine.events(&query, MAX_EVENTS).await.map_err(Ended::failed)?;
     let of_tickets = |noted: &Noted| {
         serde_json::from_str::<Value>(&noted.entry.details)
             .is_ok_and(|details| details["key"] == crate::keys::TICKETS)
@@ -135,11 +135,11 @@ fn tickets_exchanged(engine: &Engine) -> Result<Option<Noted>, Ended> {
 }
 
 /// What is known of an account that is not there any more.
-fn gone(args: &WhyArgs, engine: &Engine, who: &Who) -> Result<(), Ended> {
+async fn gone(args: &WhyArgs, engine: &Engine, who: &Who) -> Result<(), Ended> {
     let nobody =
         || Ended::failed(format!("nobody has {who}; an account that is gone can be asked for by its number"));
     let Who::Id(id) = who else { return Err(nobody()) };
-    let noted = deletion(engine, *id)?.ok_or_else(nobody)?;
+    let noted = deletion(engine, *id).await?.ok_or_else(nobody)?;
     let at = Moment::from_millis(noted.entry.at).rfc3339(0);
     let sentence =
         format!("Every session of the user {id} ended {at} because the account was deleted{}.", by(&noted));
@@ -155,9 +155,9 @@ fn gone(args: &WhyArgs, engine: &Engine, who: &Who) -> Result<(), Ended> {
     Ok(())
 }
 
-fn deletion(engine: &Engine, user: UserId) -> Result<Option<Noted>, Ended> {
+async fn deletion(engine: &Engine, user: UserId) -> Result<Option<Noted>, Ended> {
     let query = EventQuery { user: Some(user), newest_first: true, ..EventQuery::default() };
-    let page = engine.events(&query, MAX_EVENTS).map_err(Ended::failed)?;
+    let page = engine.events(&query, MAX_EVENTS).await.map_err(Ended::failed)?;
     let deletes = |noted: &Noted| {
         noted.entry.result.is_empty()
             && (noted.entry.kind == EventKind::AccountDeleted.name() || noted.entry.verb == "user delete")

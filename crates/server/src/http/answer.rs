@@ -119,7 +119,7 @@ async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: Fro
     if let Some(response) = gate(&parts) {
         return Answer::last(response);
     }
-    if let Some((response, audience)) = own::answer(app, &parts.method, parts.uri.path()) {
+    if let Some((response, audience)) = own::answer(app, &parts.method, parts.uri.path()).await {
         return Answer { audience, ..Answer::of(response) };
     }
     if let Some((pages, page)) = app.pages().and_then(|pages| Some((pages, pages.find(parts.uri.path())?))) {

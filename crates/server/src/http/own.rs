@@ -14,18 +14,40 @@ const OPENAPI: &str = "/openapi/";
 /// The longest name of a picture.
 const MAX_NAME: usize = 80;
 
+/// A path of the server itself.
+enum Own<'p> {
+    Live,
+    Ready,
+    Jwks,
+    Openapi(&'p str),
+    Avatar(&'p str),
+}
+
+impl Own<'_> {
+    fn of(path: &str) -> Option<Own<'_>> {
+        match path {
+            "/health/live" => Some(Own::Live),
+            "/health/ready" => Some(Own::Ready),
+            "/.well-known/jwks.json" => Some(Own::Jwks),
+            _ => {
+                let openapi = path.strip_prefix(OPENAPI).map(Own::Openapi);
+                openapi.or_else(|| path.strip_prefix(AVATARS).map(Own::Avatar))
+            }
+        }
+    }
+}
+
 /// Answers a path of the server itself; None for every other path.
-pub fn answer(app: &App, method: &Method, path: &str) -> Option<(Response<Bytes>, Audience)> {
-    let route: fn(&App, &str) -> (Response<Bytes>, Audience) = match path {
-        "/health/live" => |_, _| (ok(), Audience::Client),
-        "/health/ready" => |app, _| (ready(app), Audience::Client),
-        "/.well-known/jwks.json" => |app, _| (jwks(app), Audience::Public),
-        _ if path.starts_with(OPENAPI) => |app, path| openapi(app, &path[OPENAPI.len()..]),
-        _ if path.starts_with(AVATARS) => |app, path| avatar(app, &path[AVATARS.len()..]),
-        _ => return None,
-    };
+pub async fn answer(app: &App, method: &Method, path: &str) -> Option<(Response<Bytes>, Audience)> {
+    let own = Own::of(path)?;
     if matches!(*method, Method::GET | Method::HEAD) {
-        return Some(route(app, path));
+        return Some(match own {
+            Own::Live => (ok(), Audience::Client),
+            Own::Ready => (ready(app), Audience::Client),
+            Own::Jwks => (jwks(app), Audience::Public),
+            Own::Openapi(file) => openapi(app, file),
+            Own::Avatar(name) => avatar(app, name).await,
+        });
     }
     let mut response = status(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "method_not_allowed");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -88,10 +110,10 @@ fn openapi(app: &App, file: &str) -> (Response<Bytes>, Audience) {
 }
 
 /// A picture: never run, never sniffed, kept for ever, because another picture has another name (SEC-107).
-fn avatar(app: &App, name: &str) -> (Response<Bytes>, Audience) {
+async fn avatar(app: &App, name: &str) -> (Response<Bytes>, Audience) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let sound = (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(plain);
-    let found = if sound { app.avatar(name) } else { Ok(None) };
+    let found = if sound { app.avatar(name).await } else { Ok(None) };
     let (kind, bytes) = match found {
         Ok(Some(picture)) => picture,
         Ok(None) => return (status(StatusCode::NOT_FOUND, "Not found", "not_found"), Audience::Client),

@@ -23,7 +23,7 @@ impl Keys {
     /// The master key, from the environment or its file; made at the first start.
     ///
     /// Refused: missing beside a database whose secrets are sealed under one; readable by others; not a key.
-    pub fn master(&self, chance: &Chance) -> Result<SecretBytes, KeyFaults> {
+    pub async fn master(&self, chance: &Chance) -> Result<SecretBytes, KeyFaults> {
         if let Some(given) = &self.master.given {
             return read(given.expose())
                 .map_err(|message| KeyFaults(format!("environment COUNTERSIGN_MASTER_KEY: {message}")));
@@ -31,7 +31,7 @@ impl Keys {
         let path = &self.master.path;
         if !path.exists() {
             let place = Place::File(self.database.clone());
-            if is_bound_to_master_key(&place).map_err(|error| KeyFaults(error.to_string()))? {
+            if is_bound_to_master_key(&place).await.map_err(|error| KeyFaults(error.to_string()))? {
                 return Err(fault(
                     path,
                     "the master key is missing, and secrets in the database are sealed under it; put the file back \

@@ -39,8 +39,8 @@ pub async fn work(app: App, mut quitting: watch::Receiver<bool>) {
                 for post in posts {
                     sending.spawn(send(engine.clone(), Arc::clone(&office), post));
                 }
-                complain(&engine, &mut complained);
-                rest(&engine)
+                complain(&engine, &mut complained).await;
+                rest(&engine).await
             }
             Err(fault) => {
                 tracing::error!(%fault, "the outbox can not be read");
@@ -66,8 +66,8 @@ async fn claim(engine: &Engine, free: usize) -> Result<Vec<Post>, Fault> {
 }
 
 /// Until the next letter is due.
-fn rest(engine: &Engine) -> Duration {
-    let (Ok(Some(next)), now) = (engine.next_letter(), engine.clock().now()) else { return LOOK };
+async fn rest(engine: &Engine) -> Duration {
+    let (Ok(Some(next)), now) = (engine.next_letter().await, engine.clock().now()) else { return LOOK };
     let millis = next.millis().saturating_sub(now.millis());
     Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(LOOK)
 }
@@ -115,9 +115,9 @@ fn wait(first: Duration, tries: u32, chance: u32) -> Duration {
     whole.mul_f64(0.8 + 0.2 * f64::from(chance) / f64::from(u32::MAX))
 }
 
-fn complain(engine: &Engine, last: &mut Moment) {
+async fn complain(engine: &Engine, last: &mut Moment) {
     let now = engine.clock().now();
-    let Ok(gauges) = engine.outbox_gauges() else { return };
+    let Ok(gauges) = engine.outbox_gauges().await else { return };
     let age = gauges.oldest.map_or(0, |oldest| now.seconds() - oldest.seconds());
     if age > OLD_SECONDS && now.seconds() - last.seconds() >= COMPLAIN_SECONDS {
         tracing::warn!(waiting = gauges.waiting, oldest_seconds = age, "letters wait to be sent");

@@ -44,7 +44,7 @@ pub async fn answer(
     let visit = Visit { pages, page, parts, desk };
     match (page, &parts.method) {
         (Page::Style, &Method::GET | &Method::HEAD) => style(pages),
-        (Page::Link(_) | Page::Forgot, &Method::GET | &Method::HEAD) => visit.opened(),
+        (Page::Link(_) | Page::Forgot, &Method::GET | &Method::HEAD) => visit.opened().await,
         (Page::Link(_) | Page::Forgot, &Method::POST) => {
             let waits = parts.headers.contains_key(header::EXPECT);
             match body::read(body, MAX_FORM, app.timeouts().body, waits).await {
@@ -86,14 +86,14 @@ impl Visit<'_> {
     }
 
     /// GET: the token moves out of the address; then the form, if the link is still good.
-    fn opened(&self) -> Response<Bytes> {
+    async fn opened(&self) -> Response<Bytes> {
         let Page::Link(kind) = self.page else { return self.say(StatusCode::OK, "forgot") };
         if let Some(query) = self.parts.uri.query() {
             let token = Form::parse(query.as_bytes()).map(|form| form.get("token")).unwrap_or_default();
             return if plausible(token.expose()) { self.move_token(token.expose()) } else { self.over() };
         }
         let Some(token) = self.pages.kept(self.page, &self.parts.headers) else { return self.over() };
-        self.form(StatusCode::OK, kind, &token, Vec::new())
+        self.form(StatusCode::OK, kind, &token, Vec::new()).await
     }
 
     /// To the same page without the token, so that neither the history nor a `Referer` has it (SEC-48).
@@ -110,14 +110,14 @@ impl Visit<'_> {
     }
 
     /// The form of a link that is still good.
-    fn form(
+    async fn form(
         &self,
         status: StatusCode,
         kind: LinkKind,
         token: &Secret,
         flaws: Vec<&'static str>,
     ) -> Response<Bytes> {
-        let seen = match self.desk.look(kind, token) {
+        let seen = match self.desk.look(kind, token).await {
             Ok(seen) => seen,
             Err(done) => return self.ended(done),
         };
@@ -154,10 +154,10 @@ impl Visit<'_> {
         let password = form.get("password");
         let sets_password = matches!(kind, LinkKind::ResetPassword | LinkKind::Invitation);
         if sets_password && password.expose() != form.get("again").expose() {
-            return self.form(StatusCode::UNPROCESSABLE_ENTITY, kind, &token, vec!["differs"]);
+            return self.form(StatusCode::UNPROCESSABLE_ENTITY, kind, &token, vec!["differs"]).await;
         }
         match self.desk.follow(kind, token.clone(), password).await {
-            Done::Flawed(flaws) => self.form(StatusCode::UNPROCESSABLE_ENTITY, kind, &token, flaws),
+            Done::Flawed(flaws) => self.form(StatusCode::UNPROCESSABLE_ENTITY, kind, &token, flaws).await,
             done @ (Done::Well | Done::Over | Done::Busy(..) | Done::Broken) => self.ended(done),
         }
     }

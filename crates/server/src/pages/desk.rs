@@ -68,8 +68,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Whether the link can be used for what the page does. Changes nothing.
-    pub fn look(&self, kind: LinkKind, token: &Secret) -> Result<LinkSeen, Done> {
-        match self.speaker.engine().look_at_link(token) {
+    pub async fn look(&self, kind: LinkKind, token: &Secret) -> Result<LinkSeen, Done> {
+        match self.speaker.engine().look_at_link(token).await {
             Ok(Some(seen)) if seen.kind == kind => Ok(seen),
             Ok(_) => Err(Done::Over),
             Err(fault) => {

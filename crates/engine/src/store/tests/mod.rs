@@ -24,8 +24,8 @@ use uuid::Uuid;
 
 impl Store {
     /// With a key that is as good as any.
-    pub(super) fn open(place: &Place) -> Result<Store, OpenError> {
-        Store::open_with(place, Arc::new(trail_key(7)), MasterKeyId([1; 16]))
+    pub(super) async fn open(place: &Place) -> Result<Store, OpenError> {
+        Store::open_with(place, Arc::new(trail_key(7)), MasterKeyId([1; 16])).await
     }
 }
 
@@ -38,7 +38,7 @@ macro_rules! suite {
     ($open:expr; $($place:ident: $($promise:ident)*;)*) => { $($(
         #[test]
         fn $promise() {
-            wait(super::$place::$promise($open));
+            wait(async { super::$place::$promise($open).await });
         }
     )*)* };
 }
@@ -47,7 +47,7 @@ macro_rules! suite {
 mod sqlite {
     use super::*;
 
-    suite! { Store::open(&Place::Memory).unwrap();
+    suite! { Store::open(&Place::Memory).await.unwrap();
         promises:
             a_user_reads_back_as_it_was_added
             an_address_a_name_and_an_id_belong_to_one_account
@@ -146,17 +146,17 @@ async fn refused(store: &Store, changes: Vec<Change>) -> Conflict {
 
 async fn add(store: &Store, user: NewUser) -> Account {
     let id = done(store, vec![Change::AddUser(Box::new(user))]).await.user.unwrap();
-    account(store, id)
+    account(store, id).await
 }
 
-fn account(store: &Store, id: UserId) -> Account {
-    store.account_by_id(id).unwrap().unwrap()
+async fn account(store: &Store, id: UserId) -> Account {
+    store.account_by_id(id).await.unwrap().unwrap()
 }
 
 fn known(account: &Account) -> Whose {
     Whose::Known { user: account.user.id, epoch: account.epoch }
 }
 
-fn everybody(store: &Store) -> usize {
-    store.users_after(None, 100_000).unwrap().len()
+async fn everybody(store: &Store) -> usize {
+    store.users_after(None, 100_000).await.unwrap().len()
 }

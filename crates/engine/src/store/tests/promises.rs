@@ -29,16 +29,16 @@ pub async fn a_user_reads_back_as_it_was_added(store: Store) {
 
     let (email, name) = (new.email.unwrap().1, new.username.unwrap().1);
     for found in [
-        store.account_by_uuid(new.uuid).unwrap(),
-        store.account_by_email(&email).unwrap(),
-        store.account_by_username(&name).unwrap(),
+        store.account_by_uuid(new.uuid).await.unwrap(),
+        store.account_by_email(&email).await.unwrap(),
+        store.account_by_username(&name).await.unwrap(),
     ] {
         assert_eq!(found.unwrap().user, account.user);
     }
-    assert!(store.account_by_id(UserId(account.user.id.0 + 1)).unwrap().is_none());
-    assert!(store.account_by_uuid(Uuid::nil()).unwrap().is_none());
-    assert!(store.account_by_email(&EmailKey::parse("x@example.com").unwrap()).unwrap().is_none());
-    assert!(store.account_by_username(&UsernameKey::parse("P1").unwrap()).unwrap().is_none());
+    assert!(store.account_by_id(UserId(account.user.id.0 + 1)).await.unwrap().is_none());
+    assert!(store.account_by_uuid(Uuid::nil()).await.unwrap().is_none());
+    assert!(store.account_by_email(&EmailKey::parse("x@example.com").unwrap()).await.unwrap().is_none());
+    assert!(store.account_by_username(&UsernameKey::parse("P1").unwrap()).await.unwrap().is_none());
 }
 
 pub async fn an_address_a_name_and_an_id_belong_to_one_account(store: Store) {
@@ -53,14 +53,15 @@ pub async fn an_address_a_name_and_an_id_belong_to_one_account(store: Store) {
     for (user, conflict) in cases {
         assert_eq!(refused(&store, vec![Change::AddUser(Box::new(user))]).await, conflict);
     }
-    assert_eq!(everybody(&store), 1);
+    assert_eq!(everybody(&store).await, 1);
 
     let (email, name) = (email.unwrap().1, name.unwrap().1);
-    let taken = |except| store.taken(Some(&email), Some(&name), except, Moment::from_millis(0)).unwrap();
-    assert_eq!(taken(None), Taken { email: true, username: true });
-    assert_eq!(taken(Some(first.user.id)), Taken::default());
-    assert_eq!(taken(Some(UserId(99))), Taken { email: true, username: true });
-    assert_eq!(store.taken(None, None, None, Moment::from_millis(0)).unwrap(), Taken::default());
+    let taken =
+        async |except| store.taken(Some(&email), Some(&name), except, Moment::from_millis(0)).await.unwrap();
+    assert_eq!(taken(None).await, Taken { email: true, username: true });
+    assert_eq!(taken(Some(first.user.id)).await, Taken::default());
+    assert_eq!(taken(Some(UserId(99))).await, Taken { email: true, username: true });
+    assert_eq!(store.taken(None, None, None, Moment::from_millis(0)).await.unwrap(), Taken::default());
 
     // Nobody's absent name is in the way of another absent name.
     add(&store, NewUser { username: None, email: None, ..person(3) }).await;
@@ -78,10 +79,10 @@ pub async fn a_list_is_applied_whole_or_not_at_all(store: Store) {
         Change::AddUser(Box::new(NewUser { email: person(1).email, ..person(3) })),
     ];
     assert_eq!(refused(&store, list).await, Conflict::EmailTaken);
-    assert_eq!(everybody(&store), 1);
-    assert_eq!(account(&store, first.user.id).user.last_login_at, None);
-    assert!(store.session(SessionId(7)).unwrap().is_none());
-    assert!(store.avatar("a.png").unwrap().is_none());
+    assert_eq!(everybody(&store).await, 1);
+    assert_eq!(account(&store, first.user.id).await.user.last_login_at, None);
+    assert!(store.session(SessionId(7)).await.unwrap().is_none());
+    assert!(store.avatar("a.png").await.unwrap().is_none());
     // The names of the list that failed are free.
     add(&store, person(2)).await;
 }
@@ -103,7 +104,7 @@ pub async fn a_conflict_does_not_touch_the_lists_beside_it(store: Store) {
         let expected = (number % 4 == 0).then_some(Conflict::IdTaken);
         assert_eq!(task.await.unwrap().err(), expected, "{number}");
     }
-    assert_eq!(everybody(&store), 1 + 48 * 2);
+    assert_eq!(everybody(&store).await, 1 + 48 * 2);
 }
 
 pub async fn fifty_sign_ups_with_one_address_make_one_account(store: Store) {
@@ -123,7 +124,7 @@ pub async fn fifty_sign_ups_with_one_address_make_one_account(store: Store) {
             Err(conflict) => assert_eq!(conflict, Conflict::EmailTaken),
         }
     }
-    assert_eq!((accounts, everybody(&store)), (1, 1));
+    assert_eq!((accounts, everybody(&store).await), (1, 1));
 }
 
 pub async fn a_session_opens_only_for_the_user_that_was_looked_at(store: Store) {
@@ -135,10 +136,10 @@ pub async fn a_session_opens_only_for_the_user_that_was_looked_at(store: Store) 
     assert_eq!(refused(&store, vec![other(UserId(99), 0)]).await, Conflict::Stale);
     let nobody = Change::OpenSession { whose: Whose::Added, session: session(1) };
     assert_eq!(refused(&store, vec![nobody]).await, Conflict::Stale);
-    assert!(store.session(SessionId(1)).unwrap().is_none());
+    assert!(store.session(SessionId(1)).await.unwrap().is_none());
 
     done(&store, vec![other(id, 0)]).await;
-    let (opened, account) = store.session(SessionId(1)).unwrap().unwrap();
+    let (opened, account) = store.session(SessionId(1)).await.unwrap().unwrap();
     let new = session(1);
     assert_eq!(
         (opened.user, opened.contract, opened.counter, opened.digest),
@@ -162,7 +163,7 @@ pub async fn a_user_and_a_first_session_come_in_one_list(store: Store) {
         note(),
     ];
     let applied = done(&store, list).await;
-    let (session, account) = store.session(SessionId(5)).unwrap().unwrap();
+    let (session, account) = store.session(SessionId(5)).await.unwrap().unwrap();
     assert_eq!(applied.user, Some(session.user));
     assert_eq!((account.user.id, session.digest), (session.user, None));
 }
@@ -202,7 +203,7 @@ pub async fn fifty_rotations_of_one_token_have_one_winner(store: Store) {
             Err(conflict) => assert_eq!(conflict, Conflict::Stale),
         }
     }
-    let (session, _) = store.session(SessionId(1)).unwrap().unwrap();
+    let (session, _) = store.session(SessionId(1)).await.unwrap().unwrap();
     assert_eq!(session.digest, Some(Digest::of(&format!("successor {}", winner.unwrap()))));
     assert_eq!((session.counter, session.rotated_at), (1, at(1500)));
     assert_eq!((session.refresh_expires_at, session.created_at), (at(2500), at(1000)));
@@ -219,7 +220,7 @@ pub async fn an_ended_session_does_not_rotate_and_stays_ended(store: Store) {
     assert_eq!(done(&store, vec![end(1, 1200)]).await.sessions_ended, 0);
     assert_eq!(done(&store, vec![end(99, 1200)]).await.sessions_ended, 0);
     assert_eq!(refused(&store, vec![rotate(1, "token 1.0", "x")]).await, Conflict::Stale);
-    let (session, _) = store.session(SessionId(1)).unwrap().unwrap();
+    let (session, _) = store.session(SessionId(1)).await.unwrap().unwrap();
     assert_eq!(session.ended, Some((at(1100), EndReason::SignOut)));
     assert_eq!(session.counter, 0);
 }
@@ -232,9 +233,14 @@ async fn with_sessions(store: &Store, number: u32, sessions: std::ops::Range<i64
     user
 }
 
-fn live(store: &Store, sessions: std::ops::Range<i64>) -> Vec<i64> {
-    let lives = |number: &i64| store.session(SessionId(*number)).unwrap().unwrap().0.ended.is_none();
-    sessions.filter(lives).collect()
+async fn live(store: &Store, sessions: std::ops::Range<i64>) -> Vec<i64> {
+    let mut living = Vec::new();
+    for number in sessions {
+        if store.session(SessionId(number)).await.unwrap().unwrap().0.ended.is_none() {
+            living.push(number);
+        }
+    }
+    living
 }
 
 pub async fn ending_all_sessions_spares_the_one_excepted_and_counts_the_live_ones(store: Store) {
@@ -248,12 +254,12 @@ pub async fn ending_all_sessions_spares_the_one_excepted_and_counts_the_live_one
         at: at(second),
     };
     assert_eq!(done(&store, vec![all(Some(SessionId(3)), 1200)]).await.sessions_ended, 2);
-    assert_eq!(live(&store, 1..7), [3, 5, 6]);
-    let (first, _) = store.session(SessionId(1)).unwrap().unwrap();
+    assert_eq!(live(&store, 1..7).await, [3, 5, 6]);
+    let (first, _) = store.session(SessionId(1)).await.unwrap().unwrap();
     assert_eq!(first.ended, Some((at(1100), EndReason::SignOut)));
     // One whose time is over is ended, too, but was not live any more.
     assert_eq!(done(&store, vec![all(None, 3000)]).await.sessions_ended, 0);
-    assert_eq!(live(&store, 1..7), [5, 6]);
+    assert_eq!(live(&store, 1..7).await, [5, 6]);
 }
 
 pub async fn above_the_cap_the_oldest_live_sessions_end(store: Store) {
@@ -263,15 +269,15 @@ pub async fn above_the_cap_the_oldest_live_sessions_end(store: Store) {
     let cap = |keep| Change::CapSessions { user: user.user.id, keep, at: at(1200) };
     assert_eq!(done(&store, vec![cap(3)]).await.sessions_ended, 0);
     assert_eq!(done(&store, vec![cap(2)]).await.sessions_ended, 1);
-    assert_eq!(live(&store, 10..14), [11, 12]);
-    let (oldest, _) = store.session(SessionId(10)).unwrap().unwrap();
+    assert_eq!(live(&store, 10..14).await, [11, 12]);
+    let (oldest, _) = store.session(SessionId(10)).await.unwrap().unwrap();
     assert_eq!(oldest.ended, Some((at(1200), EndReason::TooMany)));
     // The session that was just opened stays, even if chance gave it a lower number within its millisecond.
     let open = Change::OpenSession { whose: known(&user), session: session(1) };
     assert_eq!(done(&store, vec![open, cap(2)]).await.sessions_ended, 1);
-    assert_eq!(live(&store, 10..14), [12]);
-    assert_eq!(live(&store, 1..2), [1]);
-    assert_eq!(live(&store, 20..22), [20, 21]);
+    assert_eq!(live(&store, 10..14).await, [12]);
+    assert_eq!(live(&store, 1..2).await, [1]);
+    assert_eq!(live(&store, 20..22).await, [20, 21]);
 }
 
 pub async fn a_new_password_moves_epoch_and_line_and_refuses_an_older_look(store: Store) {
@@ -284,7 +290,7 @@ pub async fn a_new_password_moves_epoch_and_line_and_refuses_an_older_look(store
         at: at(second),
     };
     done(&store, vec![set(0, Some(DJANGO), 1500)]).await;
-    let changed = account(&store, id);
+    let changed = account(&store, id).await;
     assert_eq!(changed.password_hash, Some(StoredHash(DJANGO.to_owned())));
     assert_eq!((changed.epoch, changed.valid_after), (1, at(1500)));
     assert_eq!(refused(&store, vec![set(0, None, 1600)]).await, Conflict::Stale);
@@ -293,7 +299,7 @@ pub async fn a_new_password_moves_epoch_and_line_and_refuses_an_older_look(store
     let open = Change::OpenSession { whose: known(&user), session: session(1) };
     assert_eq!(refused(&store, vec![open]).await, Conflict::Stale);
     done(&store, vec![set(1, None, 1400)]).await;
-    let taken_away = account(&store, id);
+    let taken_away = account(&store, id).await;
     assert_eq!(taken_away.password_hash, None);
     assert_eq!((taken_away.epoch, taken_away.valid_after), (2, at(1500)));
 }
@@ -307,9 +313,9 @@ pub async fn a_hash_is_upgraded_only_in_place_of_the_one_that_was_read(store: St
         to: StoredHash(to.to_owned()),
     };
     done(&store, vec![upgrade("another", DJANGO)]).await;
-    assert_eq!(account(&store, user).password_hash, Some(StoredHash(BCRYPT.to_owned())));
+    assert_eq!(account(&store, user).await.password_hash, Some(StoredHash(BCRYPT.to_owned())));
     done(&store, vec![upgrade(BCRYPT, DJANGO), Change::NoteSignIn { user, at: at(1700) }]).await;
-    let upgraded = account(&store, user);
+    let upgraded = account(&store, user).await;
     assert_eq!(upgraded.password_hash, Some(StoredHash(DJANGO.to_owned())));
     assert_eq!((upgraded.epoch, upgraded.valid_after), (0, at(0)));
     assert_eq!(upgraded.user.last_login_at, Some(at(1700)));
@@ -319,7 +325,7 @@ pub async fn the_line_for_tokens_never_moves_back(store: Store) {
     let user = add(&store, person(1)).await.user.id;
     for (second, line) in [(1500, 1500), (1400, 1500), (1600, 1600)] {
         done(&store, vec![Change::CutTokens { user, at: at(second) }]).await;
-        assert_eq!(account(&store, user).valid_after, at(line));
+        assert_eq!(account(&store, user).await.valid_after, at(line));
     }
 }
 
@@ -349,7 +355,7 @@ pub async fn an_edit_changes_what_it_names_and_nothing_else(store: Store) {
     for change in edits {
         expected = change.applied_to(&expected);
         done(&store, edit(&user, change)).await;
-        let found = account(&store, user.user.id);
+        let found = account(&store, user.user.id).await;
         assert_eq!(found.user, expected);
         assert_eq!((found.epoch, found.password_hash), (0, user.password_hash.clone()));
     }
@@ -360,7 +366,7 @@ pub async fn an_edit_changes_what_it_names_and_nothing_else(store: Store) {
     assert_eq!(refused(&store, edit(&user, name)).await, Conflict::UsernameTaken);
     let older = Account { epoch: -1, ..user.clone() };
     assert_eq!(refused(&store, edit(&older, UserEdit::default())).await, Conflict::Stale);
-    assert_eq!(account(&store, user.user.id).user, expected);
+    assert_eq!(account(&store, user.user.id).await.user, expected);
 }
 
 pub async fn a_new_address_is_unverified(store: Store) {
@@ -368,13 +374,14 @@ pub async fn a_new_address_is_unverified(store: Store) {
     let to = |text: &str| Some(Some((text.to_owned(), EmailKey::parse(text).unwrap())));
     // Another spelling of the same mailbox has been proved already.
     done(&store, edit(&user, UserEdit { email: to("p1@EXAMPLE.com"), ..UserEdit::default() })).await;
-    assert!(account(&store, user.user.id).user.email_verified);
+    assert!(account(&store, user.user.id).await.user.email_verified);
     done(&store, edit(&user, UserEdit { email: to("new@example.com"), ..UserEdit::default() })).await;
-    let moved = account(&store, user.user.id).user;
+    let moved = account(&store, user.user.id).await.user;
     assert_eq!((moved.email.as_deref(), moved.email_verified), (Some("new@example.com"), false));
     assert!(
         !store
             .taken(person(1).email.as_ref().map(|(_, key)| key), None, None, Moment::from_millis(0))
+            .await
             .unwrap()
             .email
     );
@@ -384,9 +391,9 @@ pub async fn a_new_status_bumps_the_epoch(store: Store) {
     let user = add(&store, person(1)).await;
     let to = |status| UserEdit { status: Some(status), ..UserEdit::default() };
     done(&store, edit(&user, to(Status::Active))).await;
-    assert_eq!(account(&store, user.user.id).epoch, 0);
+    assert_eq!(account(&store, user.user.id).await.epoch, 0);
     done(&store, edit(&user, to(Status::Suspended))).await;
-    let banned = account(&store, user.user.id);
+    let banned = account(&store, user.user.id).await;
     assert_eq!((banned.epoch, banned.user.status), (1, Status::Suspended));
     assert_eq!(refused(&store, edit(&user, to(Status::Active))).await, Conflict::Stale);
 }
@@ -398,8 +405,8 @@ pub async fn a_deleted_user_takes_sessions_along_and_the_id_is_never_given_again
     assert_eq!(refused(&store, delete(7)).await, Conflict::Stale);
     done(&store, delete(0)).await;
     assert_eq!(refused(&store, delete(0)).await, Conflict::Stale);
-    assert!(store.account_by_id(id).unwrap().is_none());
-    assert!(store.session(SessionId(1)).unwrap().is_none());
+    assert!(store.account_by_id(id).await.unwrap().is_none());
+    assert!(store.session(SessionId(1)).await.unwrap().is_none());
     // Not by itself, and not because an import asks for it.
     let next = add(&store, NewUser { uuid: Uuid::from_u128(1), ..person(1) }).await;
     assert!(next.user.id > id);
@@ -413,11 +420,11 @@ pub async fn pictures_come_and_go(store: Store) {
     let put =
         |bytes| Change::PutAvatar { name: "a.png".to_owned(), media_type: "image/png", bytes, at: at(1) };
     done(&store, vec![put(vec![0, 255])]).await;
-    assert_eq!(store.avatar("a.png").unwrap(), Some(("image/png".to_owned(), vec![0, 255])));
+    assert_eq!(store.avatar("a.png").await.unwrap(), Some(("image/png".to_owned(), vec![0, 255])));
     assert_eq!(refused(&store, vec![put(vec![1])]).await, Conflict::Stale);
     for _ in 0..2 {
         done(&store, vec![Change::DropAvatar { name: "a.png".to_owned() }]).await;
-        assert_eq!(store.avatar("a.png").unwrap(), None);
+        assert_eq!(store.avatar("a.png").await.unwrap(), None);
     }
 }
 
@@ -428,7 +435,7 @@ pub async fn accounts_are_paged_in_order_of_id(store: Store) {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = store.users_after(after, 2).unwrap();
+        let page = store.users_after(after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 2);
         after = Some(last.user.id);
@@ -438,14 +445,14 @@ pub async fn accounts_are_paged_in_order_of_id(store: Store) {
 }
 
 pub async fn every_kind_of_hash_is_remembered(store: Store) {
-    assert!(store.hash_schemes().unwrap().is_empty());
+    assert!(store.hash_schemes().await.unwrap().is_empty());
     let user = add(&store, person(1)).await;
     add(&store, person(2)).await;
     add(&store, NewUser { password_hash: Some(StoredHash("!".to_owned())), ..person(3) }).await;
-    assert_eq!(store.hash_schemes().unwrap(), ["bcrypt:12"]);
+    assert_eq!(store.hash_schemes().await.unwrap(), ["bcrypt:12"]);
     let hash = Some(StoredHash(DJANGO.to_owned()));
     done(&store, vec![Change::SetPassword { user: user.user.id, epoch: 0, hash, at: at(1) }]).await;
-    assert_eq!(store.hash_schemes().unwrap(), ["bcrypt:12", "django_pbkdf2_sha256:1200000"]);
+    assert_eq!(store.hash_schemes().await.unwrap(), ["bcrypt:12", "django_pbkdf2_sha256:1200000"]);
 }
 
 pub async fn an_empty_list_is_nothing(store: Store) {

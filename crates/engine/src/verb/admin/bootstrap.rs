@@ -28,7 +28,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let digest = Digest::of(token.expose());
         let closed = self.caller.contract.purpose != Purpose::Administration;
-        if closed || !self.engine.store().is_bootstrap(&digest, self.scene.now)? {
+        if closed || !self.engine.store().is_bootstrap(&digest, self.scene.now).await? {
             return Err(Refusal::BootstrapClosed.into());
         }
         let email = email.trim();

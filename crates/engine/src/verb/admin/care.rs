@@ -54,7 +54,7 @@ impl Turn<'_> {
     pub(super) async fn factors_off_of(&self, admin: &Administrator, user: Uuid) -> Result<Outcome, Error> {
         for _ in 0..TRIES {
             let account = self.touchable(admin, user).await?;
-            let found = self.engine.store().factors(account.user.id)?;
+            let found = self.engine.store().factors(account.user.id).await?;
             let (from, factors) = found.ok_or(Refusal::NotYours)?;
             let note = self.note_by(admin, EventKind::FactorRemoved);
             let letter = self.engine.told(Letter::FactorRemoved, &account.user);

@@ -20,36 +20,38 @@ type Names = HashMap<i64, Option<String>>;
 impl Turn<'_> {
     /// The events about a user, the newest first. One more than the page holds is asked for, to learn whether there is
     /// another page; nobody counts all of them.
-    pub(super) fn list_events_of(
+    pub(super) async fn list_events_of(
         &self,
         user: Uuid,
         limit: Option<i64>,
         cursor: Option<&str>,
     ) -> Result<Outcome, Error> {
         let limit = read_limit(limit)?;
-        let account = self.managed(user)?;
+        let account = self.managed(user).await?;
         let mark = mark_of(&format!("events {user}"));
         let after = cursor.map(|cursor| self.read_cursor(cursor, mark)).transpose()?;
         let user = Some(account.user.id);
         let query = EventQuery { user, after, newest_first: true, ..EventQuery::default() };
-        let mut found = self.engine.store().events(&query, limit + 1)?;
+        let mut found = self.engine.store().events(&query, limit + 1).await?;
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = found.len() > page;
         found.truncate(page);
         let next = found.last().filter(|_| more).map(|last| self.cursor(last.entry.id, mark));
         let mut names = Names::new();
-        let events: Result<Vec<_>, Fault> =
-            found.into_iter().map(|noted| self.shown_event(noted.entry, &mut names)).collect();
-        Ok(Outcome::Listed(Listed { items: Items::Events(events?), total: None, next }))
+        let mut events = Vec::with_capacity(found.len());
+        for noted in found {
+            events.push(self.shown_event(noted.entry, &mut names).await?);
+        }
+        Ok(Outcome::Listed(Listed { items: Items::Events(events), total: None, next }))
     }
 
-    fn shown_event(&self, entry: Entry<'_>, names: &mut Names) -> Result<ShownEvent, Fault> {
+    async fn shown_event(&self, entry: Entry<'_>, names: &mut Names) -> Result<ShownEvent, Fault> {
         let by = match entry.actor_id {
             Some(id) if entry.actor == Actor::AdminKey(id).name() => Some(KeyId(id).to_string()),
             Some(id) => match names.get(&id) {
                 Some(known) => known.clone(),
                 None => {
-                    let found = self.engine.store().account_by_id(UserId(id))?;
+                    let found = self.engine.store().account_by_id(UserId(id)).await?;
                     let name = found.map(|account| account.user.uuid.to_string());
                     names.insert(id, name.clone());
                     name

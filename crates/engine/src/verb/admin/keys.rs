@@ -14,14 +14,14 @@ use domain::refusal::Refusal;
 
 impl Turn<'_> {
     /// The keys that the caller may revoke: one's own, and every key for whoever may do everything.
-    fn managed_keys(&self, admin: &Administrator) -> Result<Vec<AdminKey>, Error> {
-        let mut keys = self.engine.store().admin_keys()?;
+    async fn managed_keys(&self, admin: &Administrator) -> Result<Vec<AdminKey>, Error> {
+        let mut keys = self.engine.store().admin_keys().await?;
         keys.retain(|key| key.owner == admin.user || admin.scopes == Scopes::ALL);
         Ok(keys)
     }
 
-    pub(super) fn list_keys(&self, admin: &Administrator) -> Result<Outcome, Error> {
-        let keys = self.managed_keys(admin)?;
+    pub(super) async fn list_keys(&self, admin: &Administrator) -> Result<Outcome, Error> {
+        let keys = self.managed_keys(admin).await?;
         let total = Some(u64::try_from(keys.len()).unwrap_or(u64::MAX));
         Ok(Outcome::Listed(Listed { items: Items::Keys(keys), total, next: None }))
     }
@@ -48,7 +48,7 @@ impl Turn<'_> {
         if !admin.scopes.covers(scopes) {
             return Err(self.not_permitted(admin, None).await?);
         }
-        let keys = self.engine.store().admin_keys()?;
+        let keys = self.engine.store().admin_keys().await?;
         let live = keys.iter().filter(|key| key.owner == admin.user && key.is_live(self.scene.now)).count();
         if live >= MAX_KEYS {
             let limit = i64::try_from(MAX_KEYS).unwrap_or(i64::MAX);
@@ -66,7 +66,7 @@ impl Turn<'_> {
     /// Revokes a key at once. A key of somebody else's is not there (SEC-93).
     pub(super) async fn revoke_key(&self, admin: &Administrator, key: &str) -> Result<Outcome, Error> {
         let id = KeyId::parse(key).ok_or(Refusal::NotYours)?;
-        let keys = self.managed_keys(admin)?;
+        let keys = self.managed_keys(admin).await?;
         let key = keys.iter().find(|key| key.id == id).ok_or(Refusal::NotYours)?;
         if key.revoked_at.is_none() {
             let note = self.note_by(admin, EventKind::AdminKeyRevoked).with(Detail::Key(id.to_string()));

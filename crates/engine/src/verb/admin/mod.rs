@@ -59,7 +59,7 @@ impl Turn<'_> {
         let (administrator, access) = match &self.caller.bearer {
             Bearer::Token(token) if key::looks_like(token.expose()) => (self.key_holder(token).await?, None),
             Bearer::Absent | Bearer::Malformed | Bearer::Token(_) => {
-                let access = self.read_bearer()?;
+                let access = self.read_bearer().await?;
                 let user = &access.account.user;
                 let scopes = manage::scopes(user, &self.scene.house.roles);
                 (Administrator { key: None, user: Some(user.id), scopes }, Some(access))
@@ -77,7 +77,7 @@ impl Turn<'_> {
     /// Whoever holds the key. Refused: a text that is no key of ours, one that was revoked or is over.
     async fn key_holder(&self, token: &Secret) -> Result<Administrator, Error> {
         let (id, digest) = key::read(token.expose()).ok_or(Refusal::TokenInvalid)?;
-        let stored = self.engine.store().admin_key(id)?.filter(|stored| stored.digest == digest);
+        let stored = self.engine.store().admin_key(id).await?.filter(|stored| stored.digest == digest);
         let key = stored.ok_or(Refusal::TokenInvalid)?.key;
         if key.revoked_at.is_some() {
             return Err(Refusal::TokenRevoked.into());
@@ -88,7 +88,8 @@ impl Turn<'_> {
         // A key never does more than its maker could do at this moment.
         let scopes = match key.owner {
             Some(owner) => {
-                let account = self.engine.store().account_by_id(owner)?.ok_or(Refusal::TokenUserUnknown)?;
+                let account =
+                    self.engine.store().account_by_id(owner).await?.ok_or(Refusal::TokenUserUnknown)?;
                 if !account.is_active() {
                     return Err(Refusal::TokenUserInactive.into());
                 }
@@ -135,7 +136,7 @@ impl Turn<'_> {
         match command {
             AdminCommand::Bootstrap { .. } => Err(Refusal::BootstrapClosed.into()),
             AdminCommand::ListUsers(query) => self.list_users(query).await,
-            AdminCommand::ShowUser { user } => self.show_user(user),
+            AdminCommand::ShowUser { user } => self.show_user(user).await,
             AdminCommand::CreateUser(person) => self.create_user(admin, &person).await,
             AdminCommand::EditUser { user, person } => self.edit_user(admin, user, &person).await,
             AdminCommand::SetRole { user, role, permissions } => {
@@ -143,16 +144,16 @@ impl Turn<'_> {
             }
             AdminCommand::SetStatus { user, status } => self.set_status(admin, user, status).await,
             AdminCommand::DeleteUser { user } => self.delete_user(admin, user).await,
-            AdminCommand::ListSessions { user } => self.list_sessions_of(user),
+            AdminCommand::ListSessions { user } => self.list_sessions_of(user).await,
             AdminCommand::EndSession { user, session } => self.end_session_of(admin, user, &session).await,
             AdminCommand::EndSessions { user } => self.end_sessions(admin, user).await,
             AdminCommand::ClearLimits { user } => self.clear_limits_of(admin, user).await,
             AdminCommand::StartReset { user } => self.start_reset_of(admin, user).await,
             AdminCommand::FactorsOff { user } => self.factors_off_of(admin, user).await,
             AdminCommand::ListEvents { user, limit, cursor } => {
-                self.list_events_of(user, limit, cursor.as_deref())
+                self.list_events_of(user, limit, cursor.as_deref()).await
             }
-            AdminCommand::ListKeys => self.list_keys(admin),
+            AdminCommand::ListKeys => self.list_keys(admin).await,
             AdminCommand::CreateKey { name, scopes, days } => {
                 self.create_key(admin, name, &scopes, days).await
             }
@@ -161,13 +162,13 @@ impl Turn<'_> {
     }
 
     /// The account behind a public id. Refused: nobody has it (SEC-93).
-    fn managed(&self, user: Uuid) -> Result<Account, Error> {
-        Ok(self.engine.store().account_by_uuid(user)?.ok_or(Refusal::NotYours)?)
+    async fn managed(&self, user: Uuid) -> Result<Account, Error> {
+        Ok(self.engine.store().account_by_uuid(user).await?.ok_or(Refusal::NotYours)?)
     }
 
     /// The account, if this administrator may change it. A refusal is noted.
     async fn touchable(&self, admin: &Administrator, user: Uuid) -> Result<Account, Error> {
-        let account = self.managed(user)?;
+        let account = self.managed(user).await?;
         match manage::may_touch(admin.scopes, &account.user, &self.scene.house.roles) {
             Ok(()) => Ok(account),
             Err(_) => Err(self.not_permitted(admin, Some(account.user.id)).await?),

@@ -1,7 +1,7 @@
 //! Which users are there?
 
 use super::super::Turn;
-use crate::error::{Error, Fault};
+use crate::error::Error;
 use domain::admin::{Items, Listed, UserQuery, UserSearch};
 use domain::id::UserId;
 use domain::identifier::{EMAIL_MAX_BYTES, EmailKey, UsernameKey};
@@ -18,12 +18,9 @@ const PAGE: i64 = 50;
 const MAX_PAGE: i64 = 200;
 
 impl Turn<'_> {
-    /// Looks on a thread of its own: a search reads many rows.
     pub(super) async fn list_users(&self, query: UserQuery) -> Result<Outcome, Error> {
         let search = self.read_query(query)?;
-        let (engine, asked) = (self.engine.clone(), search.clone());
-        let found = tokio::task::spawn_blocking(move || engine.store().search_users(&asked)).await;
-        let (mut accounts, total) = found.map_err(|_| Fault::Gone("the search"))??;
+        let (mut accounts, total) = self.engine.store().search_users(&search).await?;
         let limit = usize::try_from(search.limit.saturating_sub(1)).unwrap_or(0);
         let more = accounts.len() > limit;
         accounts.truncate(limit);
@@ -32,8 +29,8 @@ impl Turn<'_> {
         Ok(Outcome::Listed(Listed { items: Items::Users(users), total: Some(total), next }))
     }
 
-    pub(super) fn show_user(&self, user: Uuid) -> Result<Outcome, Error> {
-        Ok(Outcome::UserShown { user: self.managed(user)?.user })
+    pub(super) async fn show_user(&self, user: Uuid) -> Result<Outcome, Error> {
+        Ok(Outcome::UserShown { user: self.managed(user).await?.user })
     }
 
     /// One more than the page holds is asked for, to learn whether there is another page.

@@ -11,10 +11,10 @@ use domain::refusal::Refusal;
 use domain::session::{EndReason, ShownSession};
 
 impl Turn<'_> {
-    pub(super) fn list_sessions_of(&self, user: Uuid) -> Result<Outcome, Error> {
-        let account = self.managed(user)?;
+    pub(super) async fn list_sessions_of(&self, user: Uuid) -> Result<Outcome, Error> {
+        let account = self.managed(user).await?;
         let most = self.scene.house.sessions.per_user;
-        let live = self.engine.store().live_sessions(account.user.id, self.scene.now, most)?;
+        let live = self.engine.store().live_sessions(account.user.id, self.scene.now, most).await?;
         let shown = live.into_iter().map(|listed| ShownSession {
             public_id: self.engine.mint().public_id(listed.id),
             is_current: false,
@@ -32,7 +32,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let account = self.touchable(admin, user).await?;
         let id: SessionId = self.engine.mint().open_public_id(session).ok_or(Refusal::NotYours)?;
-        let found = self.engine.store().session(id)?;
+        let found = self.engine.store().session(id).await?;
         let (session, _) =
             found.filter(|(session, _)| session.user == account.user.id).ok_or(Refusal::NotYours)?;
         if session.ended.is_some() {

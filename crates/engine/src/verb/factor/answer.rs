@@ -18,7 +18,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let mut counted = false;
         for _ in 0..TRIES {
-            let (held, mut account) = self.hold_half_way(half_way, HalfWayKind::Answer)?;
+            let (held, mut account) = self.hold_half_way(half_way, HalfWayKind::Answer).await?;
             let proof = match self.prove_factor(&mut counted, &account, otp).await? {
                 Ok(proof) => proof,
                 Err(refusal) => return self.refuse_factor(&account, refusal).await,

@@ -33,8 +33,8 @@ impl Turn<'_> {
         let mut counted = false;
         for _ in 0..TRIES {
             let account = match half_way {
-                Some(token) => self.hold_half_way(token, HalfWayKind::Enrol)?.1,
-                None => self.bearer()?.account,
+                Some(token) => self.hold_half_way(token, HalfWayKind::Enrol).await?.1,
+                None => self.bearer().await?.account,
             };
             let proof = match half_way {
                 // The password was right when the token was given, and there was no factor.
@@ -58,7 +58,7 @@ impl Turn<'_> {
             };
             let (from, before, told) = match proof {
                 Some(proof) => (Some(proof.from), proof.to, proof.told),
-                None => match self.engine.store().factors(account.user.id)? {
+                None => match self.engine.store().factors(account.user.id).await? {
                     // It came into force just now: then it has to be shown.
                     Some((_, factors)) if factors.active().is_some() => continue,
                     Some((version, factors)) => (Some(version), factors, Vec::new()),
@@ -85,7 +85,7 @@ impl Turn<'_> {
     ) -> Result<Outcome, Error> {
         let mut counted = false;
         for _ in 0..TRIES {
-            let (mut account, held) = self.enrolling(half_way)?;
+            let (mut account, held) = self.enrolling(half_way).await?;
             let user = account.user.id;
             let Some((from, after, codes)) = self.confirmed(&mut counted, &account, otp).await? else {
                 return self.refuse_factor(&account, Refusal::FactorWrong).await;
@@ -112,13 +112,13 @@ impl Turn<'_> {
         Err(Fault::Contended("confirm_factor").into())
     }
 
-    fn enrolling(&self, half_way: Option<&Secret>) -> Result<(Account, Option<HalfWay>), Error> {
+    async fn enrolling(&self, half_way: Option<&Secret>) -> Result<(Account, Option<HalfWay>), Error> {
         match half_way {
             Some(token) => {
-                let (held, account) = self.hold_half_way(token, HalfWayKind::Enrol)?;
+                let (held, account) = self.hold_half_way(token, HalfWayKind::Enrol).await?;
                 Ok((account, Some(held)))
             }
-            None => Ok((self.bearer()?.account, None)),
+            None => Ok((self.bearer().await?.account, None)),
         }
     }
 
@@ -132,7 +132,7 @@ impl Turn<'_> {
         let user = account.user.id;
         let Some(answer @ Answer::Code(_)) = Answer::parse(otp.expose()) else { return Ok(None) };
         self.count_guess(counted, user, &answer).await??;
-        let Some((from, factors)) = self.engine.store().factors(user)? else { return Ok(None) };
+        let Some((from, factors)) = self.engine.store().factors(user).await? else { return Ok(None) };
         let Some(factor) = factors.pending(self.scene.now) else { return Ok(None) };
         let seed = self.unsealed(user, factor)?;
         let (codes, digests) = self.new_recovery_codes()?;

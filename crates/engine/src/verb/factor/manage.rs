@@ -12,9 +12,9 @@ use domain::user::Account;
 
 impl Turn<'_> {
     /// Says whether a factor is in force. Never a secret (SEC-86).
-    pub(in crate::verb) fn show_factor(&self) -> Result<Outcome, Error> {
-        let account = self.bearer()?.account;
-        let factors = self.engine.store().factors(account.user.id)?;
+    pub(in crate::verb) async fn show_factor(&self) -> Result<Outcome, Error> {
+        let account = self.bearer().await?.account;
+        let factors = self.engine.store().factors(account.user.id).await?;
         Ok(Outcome::FactorShown(
             factors.map(|(_, factors)| factors.state(self.scene.now)).unwrap_or_default(),
         ))
@@ -53,7 +53,7 @@ impl Turn<'_> {
         let mut checked = None;
         let mut counted = false;
         for _ in 0..TRIES {
-            let account = self.bearer()?.account;
+            let account = self.bearer().await?.account;
             let verified = self.check(&mut checked, Claimed::Account(&account), password).await?;
             if !verified.matches {
                 tokio::time::sleep(verified.remaining_to_floor).await;

@@ -38,7 +38,7 @@ impl Turn<'_> {
         if let Err(refusal) = self.count_guess(counted, user, &answer).await? {
             return Ok(Err(refusal));
         }
-        let Some((from, factors)) = self.engine.store().factors(user)? else {
+        let Some((from, factors)) = self.engine.store().factors(user).await? else {
             return Ok(Err(Refusal::FactorWrong));
         };
         let Some(factor) = factors.active() else { return Ok(Err(Refusal::FactorWrong)) };
@@ -83,7 +83,7 @@ impl Turn<'_> {
             if *counted {
                 return Ok(Ok(()));
             }
-            let Some((from, factors)) = self.engine.store().factors(user)? else {
+            let Some((from, factors)) = self.engine.store().factors(user).await? else {
                 return Ok(Err(Refusal::FactorWrong));
             };
             let to = match factors.counted(answer, self.scene.now) {
@@ -118,13 +118,13 @@ impl Turn<'_> {
     }
 
     /// Whose half-way token it is. Refused: one that is not there, over, for another step or contract (SEC-83).
-    fn hold_half_way(&self, token: &Secret, kind: HalfWayKind) -> Result<(HalfWay, Account), Error> {
+    async fn hold_half_way(&self, token: &Secret, kind: HalfWayKind) -> Result<(HalfWay, Account), Error> {
         if token.expose().len() > MAX_HALF_WAY {
             return Err(Refusal::TokenInvalid.into());
         }
         let stored =
-            self.engine.store().half_way(Digest::of(token.expose()))?.ok_or(Refusal::TokenInvalid)?;
-        let account = self.engine.store().account_by_id(stored.user)?.ok_or(Refusal::TokenInvalid)?;
+            self.engine.store().half_way(Digest::of(token.expose())).await?.ok_or(Refusal::TokenInvalid)?;
+        let account = self.engine.store().account_by_id(stored.user).await?.ok_or(Refusal::TokenInvalid)?;
         judge_half_way(&stored, kind, &account, &self.scene)?;
         Ok((stored, account))
     }
