@@ -14,18 +14,18 @@ use world::{Home, World};
 const OWN: &str = "Origin: https://app.example.com\r\nSec-Fetch-Site: same-origin\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
 
-fn opened(file: &str) -> Result<(), Vec<String>> {
+async fn opened(file: &str) -> Result<(), Vec<String>> {
     let home = Home::new();
     home.write("c.toml", file);
     let (config, data) = (Some(home.path("c.toml")), Some(home.path("data")));
     let config = Config::load(&Sources { config, data, ..Sources::default() })
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    App::open(config, Clock::System, Chance::System).map(drop).map_err(|faults| faults.0)
+    App::open(config, Clock::System, Chance::System).await.map(drop).map_err(|faults| faults.0)
 }
 
 // SEC-72
-#[test]
-fn cookies_that_could_not_be_safe_are_refused_at_start() {
+#[tokio::test]
+async fn cookies_that_could_not_be_safe_are_refused_at_start() {
     let mount = |name: &str, more: &str| format!("[[mount]]\ndialect = \"{name}\"\n{more}\n");
     let https = "public_url = \"https://app.example.com\"\n";
     let (native, nest) =
@@ -48,7 +48,7 @@ fn cookies_that_could_not_be_safe_are_refused_at_start() {
         (format!("{https}{}", mount("native", "cookies = \"on\"")), "is none of off, instead, beside"),
         (format!("{https}{}", mount("native", "cookie_domain = \"x\"")), "a mount has no \"cookie_domain\""),
     ] {
-        let faults = opened(&file).unwrap_err();
+        let faults = opened(&file).await.unwrap_err();
         assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?} for\n{file}");
     }
     for file in [
@@ -61,7 +61,7 @@ fn cookies_that_could_not_be_safe_are_refused_at_start() {
         format!("public_url = \"http://localhost:8000\"\n{native}"),
         native,
     ] {
-        assert_eq!(opened(&file), Ok(()), "{file}");
+        assert_eq!(opened(&file).await, Ok(()), "{file}");
     }
 }
 
@@ -117,8 +117,8 @@ async fn a_token_that_no_browser_would_keep_is_a_fault_and_not_a_silence() {
     assert_eq!((large.status, large.header("set-cookie")), (500, None), "{large:?}");
 }
 
-#[test]
-fn a_dialect_that_can_not_have_cookie_mode_says_why() {
+#[tokio::test]
+async fn a_dialect_that_can_not_have_cookie_mode_says_why() {
     let own = Home::new();
     let nameless = GROWING
         .replace("\"jti\": \"{token.uuid}\", ", "")
@@ -139,8 +139,8 @@ fn a_dialect_that_can_not_have_cookie_mode_says_why() {
                 "public_url = \"https://app.example.com\"\ndialects = {folder:?}\n[[mount]]\ndialect = {name:?}\ncookies = {cookies:?}\n"
             )
         };
-        assert_eq!(opened(&file("off")), Ok(()));
-        let faults = opened(&file("instead")).unwrap_err();
+        assert_eq!(opened(&file("off")).await, Ok(()));
+        let faults = opened(&file("instead")).await.unwrap_err();
         assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?}");
     }
 }

@@ -60,7 +60,7 @@ async fn forgot(world: &World, email: &str, headers: &str) -> Reply {
 /// Waits until so many letters wait.
 async fn waiting(world: &World, count: u64) {
     let emptied = async {
-        while world.app.engine().outbox_gauges().unwrap().waiting != count {
+        while world.app.engine().outbox_gauges().await.unwrap().waiting != count {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
@@ -173,7 +173,7 @@ async fn a_letter_that_is_refused_for_good_stays_and_is_tried_once_an_hour() {
     let engine = world.app.engine();
     let postponed = async {
         loop {
-            let post = engine.letters_waiting(None, 1).unwrap().remove(0);
+            let post = engine.letters_waiting(None, 1).await.unwrap().remove(0);
             // Not longer than the link works: then it is dropped.
             if post.due_at == post.expires_at {
                 return post;
@@ -211,7 +211,7 @@ async fn no_answer_waits_for_a_mail_server_that_hangs() {
         }
         smtp.connected(1).await;
         assert!(smtp.letters().is_empty());
-        assert_eq!(world.app.engine().outbox_gauges().unwrap().waiting, 5);
+        assert_eq!(world.app.engine().outbox_gauges().await.unwrap().waiting, 5);
         smtp.set(Mood::Accept);
         smtp.arrived(5).await;
         waiting(&world, 0).await;
@@ -241,7 +241,7 @@ async fn a_stop_does_not_wait_for_a_mail_server_and_loses_no_letter() {
     smtp.connected(1).await;
     world.stop();
     world.stopped().await;
-    assert_eq!(world.app.engine().outbox_gauges().unwrap().waiting, 1);
+    assert_eq!(world.app.engine().outbox_gauges().await.unwrap().waiting, 1);
     assert!(smtp.letters().is_empty());
 }
 

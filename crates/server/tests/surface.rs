@@ -255,7 +255,7 @@ async fn a_stolen_database_and_a_log_hold_nothing_that_signs_in() {
     let file = std::fs::read(data.join("countersign.db")).unwrap();
     std::fs::write(thief.path("data/countersign.db"), file).unwrap();
     let config = Config::load(&Sources { data: Some(thief.path("data")), ..Sources::default() }).unwrap();
-    let faults = App::open(config, Clock::System, Chance::System).map(drop).unwrap_err();
+    let faults = App::open(config, Clock::System, Chance::System).await.map(drop).unwrap_err();
     assert!(faults.to_string().contains("missing beside the database"), "{faults}");
 }
 

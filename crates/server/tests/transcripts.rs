@@ -33,7 +33,7 @@ async fn differences(dialect: Arc<Dialect>, path: &Path) -> Vec<String> {
         Ok(transcript) => transcript,
         Err(message) => return vec![format!("{name}:{message}")],
     };
-    let stage = Stage::open(dialect, &transcript).unwrap();
+    let stage = Stage::open(dialect, &transcript).await.unwrap();
     let played = match stage.play(&transcript).await {
         Ok(played) => played,
         Err(message) => return vec![format!("{name}:{message}")],

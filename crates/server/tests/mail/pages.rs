@@ -366,7 +366,7 @@ async fn pages_in_the_place_of_a_route_are_refused() {
     let sources = countersign_server::config::Sources { config, listen: None, data, environment };
     let config = countersign_server::config::Config::load(&sources).unwrap();
     let (clock, chance) = (engine::Clock::System, engine::Chance::System);
-    let faults = countersign_server::App::open(config, clock, chance).err().unwrap().0;
+    let faults = countersign_server::App::open(config, clock, chance).await.err().unwrap().0;
     let told =
         "the dialect `clash` and the hosted pages both answer /account/reset; give pages.path another value";
     assert_eq!(faults, [told]);
@@ -394,7 +394,7 @@ async fn an_address_is_verified_by_who_has_both_mailbox_and_account() {
         send(&world, "/account/verify", &cookie, &format!("form={form}&password=correct+horse+battery"))
             .await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    let user = world.app.engine().find_user(&Who::parse("ana@example.com")).unwrap().unwrap();
+    let user = world.app.engine().find_user(&Who::parse("ana@example.com")).await.unwrap().unwrap();
     assert!(user.email_verified);
 }
 
@@ -439,12 +439,14 @@ async fn a_change_of_address_is_confirmed_by_the_new_mailbox_and_taken_back_by_t
     let (cookie, form) = opened(&world, &to("bea@example.com", &letters), "/account/confirm-email").await;
     let body = format!("form={form}&password=correct+horse+battery");
     assert_eq!(send(&world, "/account/confirm-email", &cookie, &body).await.status, 200);
-    let email = |world: &World, who: &str| world.app.engine().find_user(&Who::parse(who)).unwrap().is_some();
-    assert!(email(&world, "bea@example.com") && !email(&world, "ana@example.com"));
+    let email = async |world: &World, who: &str| {
+        world.app.engine().find_user(&Who::parse(who)).await.unwrap().is_some()
+    };
+    assert!(email(&world, "bea@example.com").await && !email(&world, "ana@example.com").await);
     let letters = smtp.arrived(3).await;
     let (cookie, form) = opened(&world, &to("ana@example.com", &letters), "/account/undo-email").await;
     assert_eq!(send(&world, "/account/undo-email", &cookie, &format!("form={form}")).await.status, 200);
-    assert!(email(&world, "ana@example.com") && !email(&world, "bea@example.com"));
+    assert!(email(&world, "ana@example.com").await && !email(&world, "bea@example.com").await);
 }
 
 // SEC-46: an address that was never proved has no way back, but its owner is told.

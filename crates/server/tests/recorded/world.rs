@@ -68,7 +68,7 @@ pub struct World<'r> {
 impl<'r> World<'r> {
     /// Makes the world of a row. Refused: with a sentence.
     pub async fn of(row: &'r Row, dialect: Arc<Dialect>) -> Result<World<'r>, String> {
-        let stage = Stage::open(dialect, &Transcript::default())?;
+        let stage = Stage::open(dialect, &Transcript::default()).await?;
         stage.play(&Transcript { users: users(row), ..Transcript::default() }).await?;
         Ok(World { stage, row, pair: None })
     }

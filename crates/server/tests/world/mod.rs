@@ -117,7 +117,7 @@ impl World {
         let config = Config::load(&Sources { config, listen: None, data, environment }).unwrap();
         let page = Page::default();
         let log = Log::new(Format::Json, true, Clock::System, Box::new(page.clone()));
-        let app = App::open(config, Clock::System, Chance::System).unwrap().with_log(Arc::clone(&log));
+        let app = App::open(config, Clock::System, Chance::System).await.unwrap().with_log(Arc::clone(&log));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
