@@ -30,6 +30,9 @@ impl Home {
                 refuse_network(&folder)?;
                 Ok(Home { path: path.clone(), folder, temporary: false })
             }
+            Place::Postgres(address, _) => {
+                Err(refuse(format!("{}: PostgreSQL is not built in yet", address.hosts())))
+            }
             Place::Memory => {
                 let folder = make_temporary()?;
                 Ok(Home { path: folder.join("countersign.db"), folder, temporary: true })

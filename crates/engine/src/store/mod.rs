@@ -3,6 +3,7 @@
 //! Looks answer at once from connections that can only read. Change lists go to one thread that commits those that
 //! wait together, and answers each only when it is on the disk. Nothing here judges: a list is applied or conflicts.
 
+mod address;
 mod admin;
 mod apply;
 mod avatars;
@@ -56,6 +57,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 use writer::{List, Request, Stopped, Writer};
 
+pub use address::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
 pub use master::is_bound;
 
 /// Where a store is kept.
@@ -63,6 +65,8 @@ pub use master::is_bound;
 pub enum Place {
     /// In this file and those beside it.
     File(PathBuf),
+    /// In this PostgreSQL.
+    Postgres(Box<PostgresAddress>, PostgresSettings),
     /// Nowhere: it is empty at first and gone with the store. For tests and rehearsals.
     Memory,
 }
