@@ -232,6 +232,8 @@ pub enum Detail {
     Version(&'static str),
     /// Up to which row of the trail.
     Through(i64),
+    /// In which strand of the trail.
+    Strand(i64),
     /// The hash of that row, hexadecimal.
     Hash(String),
     /// For how many seconds.
@@ -253,6 +255,7 @@ impl Detail {
             Detail::Algorithm(name) => ("algorithm", Value::from(*name)),
             Detail::Weaker(names) => ("weaker", list(names)),
             Detail::Version(version) => ("version", Value::from(*version)),
+            Detail::Strand(strand) => ("strand", Value::from(*strand)),
             Detail::Through(row) => ("through", Value::from(*row)),
             Detail::Hash(hash) => ("hash", Value::from(cut(hash))),
             Detail::Seconds(seconds) => ("seconds", Value::from(*seconds)),

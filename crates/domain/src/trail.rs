@@ -12,6 +12,8 @@ use subtle::ConstantTimeEq as _;
 const SECRET_BYTES: usize = 32;
 /// Stands before the bytes of a row; another number would be another order of fields.
 const FORM: u8 = 1;
+/// The same for a row of a strand that has a number.
+const FORM_OF_STRAND: u8 = 2;
 
 /// HMAC-SHA-256 over a row and its predecessor's seal.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,10 +95,13 @@ impl TrailKey {
         Seal(bytes_of(&context.sign()))
     }
 
-    /// The seal that says: the trail ends with this row.
-    pub fn seal_head(&self, row: i64, seal: &Seal) -> Seal {
+    /// The seal that says: this strand of the trail ends with the row at this place.
+    pub fn seal_head(&self, strand: i64, place: i64, seal: &Seal) -> Seal {
         let mut context = hmac::Context::with_key(&self.head);
-        context.update(&row.to_be_bytes());
+        if strand != 0 {
+            context.update(&strand.to_be_bytes());
+        }
+        context.update(&place.to_be_bytes());
         context.update(&seal.0);
         Seal(bytes_of(&context.sign()))
     }
@@ -119,8 +124,12 @@ fn bytes_of(tag: &hmac::Tag) -> [u8; 32] {
 /// One row of the trail as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Its number, from 1, without gaps.
+    /// Its number in order of arrival. Not sealed: its strand and place are.
     pub id: i64,
+    /// In which strand it was written. Several writers at a time have a strand each; one alone has number 0.
+    pub strand: i64,
+    /// Its number within the strand, from 1, without gaps.
+    pub place: i64,
     /// Milliseconds since 1970.
     pub at: i64,
     /// Name of the kind.
@@ -151,8 +160,13 @@ impl Entry<'_> {
     /// The bytes that are sealed: every field in a fixed order, each with its length, so that no two rows are alike.
     pub fn canonical(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(256);
-        bytes.push(FORM);
-        for number in [Some(self.id), Some(self.at), self.actor_id, self.user, self.session] {
+        if self.strand == 0 {
+            bytes.push(FORM);
+        } else {
+            bytes.push(FORM_OF_STRAND);
+            bytes.extend(self.strand.to_be_bytes());
+        }
+        for number in [Some(self.place), Some(self.at), self.actor_id, self.user, self.session] {
             bytes.push(u8::from(number.is_some()));
             bytes.extend(number.unwrap_or(0).to_be_bytes());
         }
@@ -182,6 +196,10 @@ impl Entry<'_> {
             }
         };
         put("row", json!(self.id));
+        if (self.strand, self.place) != (0, self.id) {
+            put("strand", json!(self.strand));
+            put("place", json!(self.place));
+        }
         put("at", json!(at));
         put("event", json!(self.kind));
         put("actor", json!(self.actor));

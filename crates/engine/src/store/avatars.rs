@@ -1,31 +1,29 @@
 //! How are pictures kept?
 
+use super::row::Row;
+use super::sql::Sql;
+use super::step::Step;
+use super::value::values;
 use crate::error::Fault;
 use domain::time::Moment;
-use rusqlite::{Connection, OptionalExtension, params};
-
-const BY_NAME: &str = "SELECT media_type, bytes FROM avatars WHERE name = $1";
-const PUT: &str = "INSERT INTO avatars (name, media_type, bytes, created_at) VALUES ($1, $2, $3, $4)";
-const DROP: &str = "DELETE FROM avatars WHERE name = $1";
 
 /// Media type and bytes of a picture.
-pub(super) fn by_name(conn: &Connection, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
-    let mut statement = conn.prepare_cached(BY_NAME)?;
-    Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+pub(super) static BY_NAME: Sql = Sql::same("SELECT media_type, bytes FROM avatars WHERE name = $1");
+static PUT: Sql =
+    Sql::same("INSERT INTO avatars (name, media_type, bytes, created_at) VALUES ($1, $2, $3, $4)");
+static DROP: Sql = Sql::same("DELETE FROM avatars WHERE name = $1");
+
+/// Reads media type and bytes.
+pub(super) fn read(row: &Row<'_>) -> Result<(String, Vec<u8>), Fault> {
+    Ok((row.string(0)?, row.blob(1)?.to_vec()))
 }
 
 /// Stores a picture.
-pub(super) fn put(
-    conn: &Connection,
-    name: &str,
-    media_type: &str,
-    bytes: &[u8],
-    at: Moment,
-) -> rusqlite::Result<()> {
-    conn.prepare_cached(PUT)?.execute(params![name, media_type, bytes, at.millis()]).map(drop)
+pub(super) fn put<'a>(name: &'a str, media_type: &'static str, bytes: &'a [u8], at: Moment) -> Step<'a> {
+    Step::fresh(&PUT, values![name, media_type, bytes, at.millis()])
 }
 
 /// Takes a picture away, if it is there.
-pub(super) fn remove(conn: &Connection, name: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached(DROP)?.execute([name]).map(drop)
+pub(super) fn remove(name: &str) -> Step<'_> {
+    Step::any(&DROP, values![name])
 }

@@ -1,174 +1,223 @@
 //! How is an event written, sealed to the one before it?
 //!
-//! The end of the trail is looked up anew in each transaction: another process may have written meanwhile.
+//! The trail has strands: whoever writes alone has strand 0; of several writers each has a strand of its own, so that
+//! none waits for the seal of another.
 
+use super::row::Row;
+use super::sql::Sql;
+use super::step::{Expect, Step};
+use super::value::{Value, values};
+use crate::error::Fault;
+use domain::change::Conflict;
 use domain::event::{Actor, Detail, Event, EventKind};
 use domain::id::UserId;
 use domain::time::Moment;
 use domain::trail::{Entry, Seal, TrailKey};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use std::borrow::Cow;
 
-const ADD: &str = "INSERT INTO events (id, kind, at, user_id, session_id, contract, address, result, request, \
-     actor, actor_id, verb, details, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+static ADD: Sql = Sql::same(
+    "INSERT INTO events (strand, place, kind, at, user_id, session_id, contract, address, result, request, \
+     actor, actor_id, verb, details, hash) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+);
 /// The columns of an event in the order of [`read`].
-pub(super) const COLUMNS: &str = "id, kind, at, user_id, session_id, contract, address, result, request, actor, \
-     actor_id, verb, details, hash";
-const LAST: &str = "SELECT id, hash FROM events ORDER BY id DESC LIMIT 1";
-const HEAD: &str = "SELECT row, seal FROM trail_head";
-const PUT_HEAD: &str = "INSERT INTO trail_head (one, row, seal) VALUES (1, $1, $2) \
-     ON CONFLICT (one) DO UPDATE SET row = excluded.row, seal = excluded.seal";
+pub(super) const COLUMNS: &str = "id, strand, coalesce(place, id), kind, at, user_id, session_id, contract, address, \
+     result, request, actor, actor_id, verb, details, hash";
+/// The last row of a strand and the head of the strand; for [`Left::read`].
+pub(super) static END_OF_STRAND: Sql = Sql::each(
+    "SELECT coalesce(place, id), hash, 1 AS kind FROM events \
+     WHERE id = (SELECT max(id) FROM events WHERE strand = $1) \
+     UNION ALL SELECT place, seal, 2 FROM trail_heads WHERE strand = $1 ORDER BY kind",
+    "(SELECT place, hash, CAST(1 AS BIGINT) AS kind FROM events WHERE strand = $1 ORDER BY place DESC LIMIT 1) \
+     UNION ALL SELECT place, seal, 2 FROM trail_heads WHERE strand = $1 ORDER BY kind",
+);
+static PUT_HEAD: Sql = Sql::same(
+    "INSERT INTO trail_heads (strand, place, seal) VALUES ($1, $2, $3) \
+     ON CONFLICT (strand) DO UPDATE SET place = excluded.place, seal = excluded.seal",
+);
+/// Only for whoever knows the end as it is.
+static MOVE_HEAD: Sql = Sql::same(
+    "UPDATE trail_heads SET place = $1, seal = $2, used_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
+     WHERE strand = $3 AND place = $4",
+);
+/// How many rows a strand has.
+static COUNT: Sql = Sql::same("SELECT count(*) FROM events WHERE strand = $1");
 
-/// A row and its seal.
-#[derive(Clone, Copy, Debug)]
+/// The last row of a strand: its place and its seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    pub row: i64,
+    pub place: i64,
     pub seal: Seal,
 }
 
-/// The trail as the open transaction sees it.
+/// What the database says about the end of a strand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    /// The last row, with its seal if it has one.
+    pub last: Option<(i64, Option<Seal>)>,
+    /// What the head says.
+    pub head: Option<(i64, Seal)>,
+}
+
+impl Left {
+    /// Takes in one row of [`END_OF_STRAND`].
+    pub fn read(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+        let (place, seal) = (row.int(0)?, row.maybe_bytes(1)?.map(Seal::from_bytes));
+        match (row.int(2)?, seal) {
+            (1, seal) => self.last = Some((place, seal)),
+            (_, Some(seal)) => self.head = Some((place, seal)),
+            (_, None) => return Err(Fault::Corrupt("trail_heads.seal".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+/// The end of one strand, as it grows.
+#[derive(Clone, Copy)]
 pub(super) struct Trail<'k> {
     key: &'k TrailKey,
-    head: Option<Head>,
-    written: Option<i64>,
+    strand: i64,
+    head: Head,
+    written: i64,
 }
 
 impl<'k> Trail<'k> {
-    /// For one transaction, which must be able to write.
-    pub fn new(key: &'k TrailKey) -> Trail<'k> {
-        Trail { key, head: None, written: None }
+    /// Goes on where a strand was left. The event is the first to be written when it is not as it was left, or when
+    /// the rows before have no seals.
+    pub fn begin(key: &'k TrailKey, strand: i64, left: &Left, at: Moment) -> (Trail<'k>, Option<Event>) {
+        let (head, event) = match (left.last, left.head) {
+            (None, None) => (Head { place: 0, seal: Seal::NONE }, None),
+            (Some((place, Some(seal))), Some((said, said_seal)))
+                if said == place && key.seal_head(strand, place, &seal).is(&said_seal) =>
+            {
+                (Head { place, seal }, None)
+            }
+            (Some((place, None)), None) => {
+                let event = Event::inside(EventKind::TrailBegun, at, Actor::System, "");
+                (Head { place, seal: Seal::NONE }, Some(event))
+            }
+            (last, head) => {
+                let place = last.map_or(0, |(place, _)| place).max(head.map_or(0, |(place, _)| place));
+                let seal = last.and_then(|(_, seal)| seal).unwrap_or(Seal::NONE);
+                (Head { place, seal }, Some(broken(strand, place, at)))
+            }
+        };
+        // A head that is to be moved is found where the database has it.
+        let written = left.head.map_or(0, |(place, _)| place);
+        (Trail { key, strand, head, written }, event)
     }
 
-    /// Where the trail ends now; for [`Trail::back_to`].
-    pub fn mark(&self) -> Option<Head> {
+    /// Where it ends.
+    pub fn head(&self) -> Head {
         self.head
     }
 
-    /// What was added since the mark has been rolled back.
-    pub fn back_to(&mut self, mark: Option<Head>) {
-        self.head = mark;
-    }
-
-    /// Adds an event about a user, who may have been added in the same list.
-    pub fn add(&mut self, conn: &Connection, event: &Event, user: Option<UserId>) -> rusqlite::Result<()> {
-        let end = match self.head {
-            Some(head) => head,
-            None => self.find_end(conn, event.at)?,
+    /// Adds an event about a user.
+    pub fn add<'a>(&mut self, event: &'a Event, user: Option<UserId>) -> Step<'a> {
+        let entry = Entry {
+            id: 0,
+            strand: self.strand,
+            place: self.head.place + 1,
+            at: event.at.millis(),
+            kind: event.kind.name().into(),
+            actor: event.actor.name().into(),
+            actor_id: event.actor.id(),
+            user: user.map(|id| id.0),
+            session: event.session.map(|id| id.0),
+            contract: Cow::Borrowed(&event.contract),
+            verb: event.verb.into(),
+            address: Cow::Borrowed(&event.address),
+            result: event.result.into(),
+            request: Cow::Borrowed(&event.request),
+            details: Cow::Owned(event.details_text()),
         };
-        self.head = Some(insert(conn, self.key, end, event, user)?);
-        Ok(())
+        let seal = self.key.seal(&self.head.seal, &entry);
+        self.head = Head { place: entry.place, seal };
+        Step::any(&ADD, columns(entry, &seal))
     }
 
-    /// Says where the trail ends; the last thing before a commit.
-    pub fn finish(&mut self, conn: &Connection) -> rusqlite::Result<()> {
-        let Some(head) = self.head.filter(|head| self.written != Some(head.row)) else { return Ok(()) };
-        let seal = self.key.seal_head(head.row, &head.seal);
-        conn.prepare_cached(PUT_HEAD)?.execute(params![head.row, seal.bytes()])?;
-        self.written = Some(head.row);
-        Ok(())
+    /// Says where the trail ends, for the one writer of a database; the last thing before a commit.
+    pub fn put_head(&mut self) -> Option<Step<'static>> {
+        let seal = self.sealed_head()?;
+        self.written = self.head.place;
+        let values = values![self.strand, self.head.place, Value::owned(seal.bytes())];
+        Some(Step::any(&PUT_HEAD, values))
     }
 
-    /// The end that an earlier transaction left, after a row that says so when it is not as it was left.
-    fn find_end(&mut self, conn: &Connection, at: Moment) -> rusqlite::Result<Head> {
-        let last: Option<(i64, Option<[u8; 32]>)> =
-            conn.prepare_cached(LAST)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let head: Option<(i64, [u8; 32])> =
-            conn.prepare_cached(HEAD)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let begin = Head { row: 0, seal: Seal::NONE };
-        let end = match (last, head) {
-            (None, None) => begin,
-            (Some((row, Some(hash))), Some((said, seal))) => {
-                let end = Head { row, seal: Seal::from_bytes(hash) };
-                if said == row && self.key.seal_head(row, &end.seal).is(&Seal::from_bytes(seal)) {
-                    end
-                } else {
-                    self.broken(conn, at, Head { row: row.max(said), ..end })?
-                }
-            }
-            (Some((row, None)), None) => {
-                let older = conn.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0))?;
-                let event = Event::inside(EventKind::TrailBegun, at, Actor::System, "")
-                    .with(Detail::Count(older.unsigned_abs()));
-                insert(conn, self.key, Head { row, ..begin }, &event, None)?
-            }
-            (last, head) => {
-                let row = last.map_or(0, |(row, _)| row).max(head.map_or(0, |(row, _)| row));
-                self.broken(conn, at, Head { row, ..begin })?
-            }
-        };
-        Ok(end)
+    /// Says where the strand ends, if it still ends where it did when this began; otherwise stale.
+    pub fn move_head(&mut self) -> Option<Step<'static>> {
+        let seal = self.sealed_head()?;
+        let before = std::mem::replace(&mut self.written, self.head.place);
+        let values =
+            values![self.head.place, Value::owned(seal.bytes()), self.strand, before];
+        Some(Step { sql: &MOVE_HEAD, values, expect: Expect::Row(Conflict::Stale) })
     }
 
-    fn broken(&self, conn: &Connection, at: Moment, end: Head) -> rusqlite::Result<Head> {
-        tracing::error!(
-            row = end.row,
-            "the audit trail does not end as it was left; `countersign audit verify` tells more"
-        );
-        let event = Event::inside(EventKind::TrailBroken, at, Actor::System, "");
-        insert(conn, self.key, end, &event, None)
+    fn sealed_head(&self) -> Option<Seal> {
+        (self.written != self.head.place)
+            .then(|| self.key.seal_head(self.strand, self.head.place, &self.head.seal))
     }
 }
 
-fn insert(
-    conn: &Connection,
-    key: &TrailKey,
-    end: Head,
-    event: &Event,
-    user: Option<UserId>,
-) -> rusqlite::Result<Head> {
-    let details = event.details_text();
-    let entry = Entry {
-        id: end.row + 1,
-        at: event.at.millis(),
-        kind: event.kind.name().into(),
-        actor: event.actor.name().into(),
-        actor_id: event.actor.id(),
-        user: user.map(|id| id.0),
-        session: event.session.map(|id| id.0),
-        contract: Cow::Borrowed(&event.contract),
-        verb: event.verb.into(),
-        address: Cow::Borrowed(&event.address),
-        result: event.result.into(),
-        request: Cow::Borrowed(&event.request),
-        details: Cow::Borrowed(&details),
-    };
-    let seal = key.seal(&end.seal, &entry);
-    conn.prepare_cached(ADD)?.execute(params![
-        entry.id,
-        entry.kind,
-        entry.at,
-        entry.user,
-        entry.session,
-        entry.contract,
-        entry.address,
-        entry.result,
-        entry.request,
-        entry.actor,
-        entry.actor_id,
-        entry.verb,
-        entry.details,
-        seal.bytes(),
-    ])?;
-    Ok(Head { row: entry.id, seal })
+/// The statement that counts the rows of a strand, for the event that begins its seals.
+pub(super) fn count(strand: i64) -> (&'static Sql, Vec<Value<'static>>) {
+    (&COUNT, values![strand])
+}
+
+/// The event that begins the seals of a strand which had rows without them.
+pub(super) fn with_count(event: Event, rows: i64) -> Event {
+    if event.kind == EventKind::TrailBegun { event.with(Detail::Count(rows.unsigned_abs())) } else { event }
+}
+
+fn broken(strand: i64, place: i64, at: Moment) -> Event {
+    tracing::error!(
+        strand,
+        row = place,
+        "the audit trail does not end as it was left; `countersign audit verify` tells more"
+    );
+    Event::inside(EventKind::TrailBroken, at, Actor::System, "")
+}
+
+fn columns<'a>(entry: Entry<'a>, seal: &Seal) -> Vec<Value<'a>> {
+    let text = Value::Text;
+    vec![
+        entry.strand.into(),
+        entry.place.into(),
+        text(entry.kind),
+        entry.at.into(),
+        entry.user.into(),
+        entry.session.into(),
+        text(entry.contract),
+        text(entry.address),
+        text(entry.result),
+        text(entry.request),
+        text(entry.actor),
+        entry.actor_id.into(),
+        text(entry.verb),
+        text(entry.details),
+        Value::owned(seal.bytes()),
+    ]
 }
 
 /// An event as it is stored, with its seal if it has one.
-pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(Entry<'static>, Option<Seal>)> {
-    let text = |at: usize| row.get::<_, String>(at).map(Cow::Owned);
+pub(super) fn read(row: &Row<'_>) -> Result<(Entry<'static>, Option<Seal>), Fault> {
+    let text = |at: usize| row.string(at).map(Cow::Owned);
     let entry = Entry {
-        id: row.get(0)?,
-        kind: text(1)?,
-        at: row.get(2)?,
-        user: row.get(3)?,
-        session: row.get(4)?,
-        contract: text(5)?,
-        address: text(6)?,
-        result: text(7)?,
-        request: text(8)?,
-        actor: text(9)?,
-        actor_id: row.get(10)?,
-        verb: text(11)?,
-        details: text(12)?,
+        id: row.int(0)?,
+        strand: row.int(1)?,
+        place: row.int(2)?,
+        kind: text(3)?,
+        at: row.int(4)?,
+        user: row.maybe_int(5)?,
+        session: row.maybe_int(6)?,
+        contract: text(7)?,
+        address: text(8)?,
+        result: text(9)?,
+        request: text(10)?,
+        actor: text(11)?,
+        actor_id: row.maybe_int(12)?,
+        verb: text(13)?,
+        details: text(14)?,
     };
-    Ok((entry, row.get::<_, Option<[u8; 32]>>(13)?.map(Seal::from_bytes)))
+    Ok((entry, row.maybe_bytes(15)?.map(Seal::from_bytes)))
 }

@@ -1,38 +1,36 @@
 //! Where is what happened kept, and when is it durable?
 //!
-//! Looks answer at once from connections that can only read. Change lists go to one thread that commits those that
-//! wait together, and answers each only when it is on the disk. Nothing here judges: a list is applied or conflicts.
+//! Looks are answered by connections that only read. Change lists are applied whole or not at all, and answered when
+//! they are durable. Nothing here judges: a list is applied or conflicts. Two databases keep the same promises: one
+//! file of SQLite for one machine, PostgreSQL for several.
 
 mod address;
 mod admin;
 mod apply;
 mod avatars;
-mod connection;
 mod events;
 mod factors;
 mod failures;
-mod fault;
-mod file;
-mod import;
+mod feed;
 mod links;
-mod master;
-mod migrate;
 mod outbox;
-mod readers;
-mod recent;
+mod postgres;
+mod row;
 mod schemes;
 mod sessions;
+mod sql;
+mod sqlite;
+mod step;
 mod trail;
 mod users;
-mod writer;
+mod value;
 
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Fault, OpenError};
 use crate::limit::Stored;
-use crate::trail::{EventQuery, Noted, Row};
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crate::trail::{EventQuery, Noted, Row as Ended};
 use domain::admin::{AdminKey, KeyId, NewAdminKey, UserSearch};
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
@@ -48,17 +46,20 @@ use domain::time::Moment;
 use domain::token::{Blind, Digest};
 use domain::trail::{Seal, TrailKey};
 use domain::user::{Account, NewUser};
+use postgres::Postgres;
+use row::Row;
+use sql::Sql;
+use sqlite::Sqlite;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use uuid::Uuid;
-use writer::{List, Request, Stopped, Writer};
+use value::{Value, values};
 
 pub use address::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
-pub use master::is_bound;
+pub use outbox::Waiting;
 
 /// Where a store is kept.
 #[derive(Clone, Debug)]
@@ -89,66 +90,61 @@ pub struct ImportSum {
     pub unchanged: u64,
 }
 
-pub use outbox::Waiting;
+/// The end of the trail at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct TrailEnd {
+    /// The number of the last event; 0 = there is none.
+    pub last: i64,
+    /// Strand, place and seal of each head.
+    pub heads: Vec<(i64, i64, Seal)>,
+}
 
 /// The version of the SQLite that is built in.
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
+/// Whether a database is there that is bound to a master key. Changes nothing.
+pub async fn is_bound(place: &Place) -> Result<bool, OpenError> {
+    match place {
+        Place::File(path) => sqlite::is_bound(path),
+        Place::Memory => Ok(false),
+        Place::Postgres(address, settings) => postgres::is_bound(address, settings).await,
+    }
+}
+
+enum Backend {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
 /// The database of one server. Dropping it finishes what was asked and closes it.
 pub struct Store {
-    // Dropped in this order: readers before the writer, so that the writer closes last and carries over the log.
-    readers: Option<readers::Readers>,
-    queue: Option<Sender<Request>>,
-    writer: Option<JoinHandle<()>>,
-    stopped: Arc<Stopped>,
+    backend: Backend,
     trail: Arc<TrailKey>,
     posted: Arc<Notify>,
-    // After the connections: see `Recent`.
-    recent: recent::Recent,
-    _home: file::Home,
 }
 
 impl Store {
-    /// Opens the database; creates it if there is none, and brings its tables up to date.
+    /// Opens the database; creates its tables if there are none, and brings them up to date.
     ///
-    /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
-    /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40); secrets that are
-    /// sealed under another master key (REL-33).
+    /// Refused, with nothing changed: a database that can not keep what it is given (REL-04, REL-05), a schema newer
+    /// than this program (REL-40), secrets that are sealed under another master key (REL-33).
     pub async fn open_with(
         place: &Place,
         trail: Arc<TrailKey>,
         master: MasterKeyId,
     ) -> Result<Store, OpenError> {
-        connection::check_version()?;
-        let home = file::Home::make(place)?;
-        let lock = home.lock()?;
-        home.prepare()?;
-        let mut conn = connection::open_writer(home.path())?;
-        connection::check_owner(&conn, home.path())?;
-        migrate::migrate(&mut conn, home.path(), migrate::MIGRATIONS)?;
-        master::bind(&conn, home.path(), master)?;
-        drop(lock);
-        let readers = readers::Readers::open(home.path())?;
-        let recent = recent::Recent::open(home.path())?;
-        let stopped = Arc::new(Stopped::new());
-        let (queue, waiting) = bounded(writer::QUEUE);
-        let writer = Writer::new(home.path().to_owned(), conn, Arc::clone(&trail), Arc::clone(&stopped));
-        let writer = std::thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || writer.work(&waiting))
-            .map_err(|error| fault::refuse(format!("no thread to write the database: {error}")))?;
-        Ok(Store {
-            readers: Some(readers),
-            queue: Some(queue),
-            writer: Some(writer),
-            stopped,
-            trail,
-            posted: Arc::new(Notify::new()),
-            recent,
-            _home: home,
-        })
+        let backend = match place {
+            Place::File(path) => {
+                Backend::Sqlite(Arc::new(Sqlite::open(Some(path), Arc::clone(&trail), master)?))
+            }
+            Place::Memory => Backend::Sqlite(Arc::new(Sqlite::open(None, Arc::clone(&trail), master)?)),
+            Place::Postgres(address, settings) => Backend::Postgres(Arc::new(
+                Postgres::open(address, settings, Arc::clone(&trail), master).await?,
+            )),
+        };
+        Ok(Store { backend, trail, posted: Arc::new(Notify::new()) })
     }
 
     /// Applies a list of changes, whole or not at all. Answers once it is durable.
@@ -160,9 +156,10 @@ impl Store {
             return Ok(Ok(Applied::default()));
         }
         let posts = changes.iter().any(|change| matches!(change, Change::Post(_) | Change::Offer(_)));
-        let (answer, answered) = oneshot::channel();
-        self.ask(Request::Record(List { changes, answer }))?;
-        let recorded = answered.await.map_err(|_| GONE)?;
+        let recorded = match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.record(changes).await,
+            Backend::Postgres(postgres) => postgres.record(changes).await,
+        };
         if posts && matches!(recorded, Ok(Ok(_))) {
             self.posted.notify_one();
         }
@@ -172,50 +169,48 @@ impl Store {
     /// Adds users in one transaction: all of them, or none and the conflicts by their place from 0, at most 1000.
     ///
     /// Users who are there already are left as they are. The event is noted with them; without one nothing is kept. `progress`
-    /// counts the users looked at. Other changes wait until it is done.
+    /// counts the users looked at. On SQLite other changes wait until it is done.
     pub async fn import(
         &self,
         users: impl Iterator<Item = NewUser> + Send + 'static,
         progress: Arc<AtomicU64>,
         event: Option<Event>,
     ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
-        let feed = import::feed(users)?;
-        let (answer, answered) = oneshot::channel();
-        self.ask(Request::Import(import::Import { feed, progress, event, answer }))?;
-        answered.await.map_err(|_| GONE)?
+        let feed = feed::feed(users)?;
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.import(feed, progress, event).await,
+            Backend::Postgres(postgres) => postgres.import(feed, progress, event).await,
+        }
     }
 
     /// The account with this id.
     pub async fn account_by_id(&self, id: UserId) -> Result<Option<Account>, Fault> {
-        self.look(|conn| users::by_id(conn, id))
+        self.account(&users::BY_ID, Value::from(id.0)).await
     }
 
     /// The account with this UUID.
     pub async fn account_by_uuid(&self, uuid: Uuid) -> Result<Option<Account>, Fault> {
-        self.look(|conn| users::by_uuid(conn, uuid))
+        self.account(&users::BY_UUID, Value::from(uuid.as_bytes())).await
     }
 
     /// The account with this address.
     pub async fn account_by_email(&self, key: &EmailKey) -> Result<Option<Account>, Fault> {
-        self.look(|conn| users::by_email(conn, key))
+        self.account(&users::BY_EMAIL, Value::from(key.as_str())).await
     }
 
     /// The account with this user name.
     pub async fn account_by_username(&self, key: &UsernameKey) -> Result<Option<Account>, Fault> {
-        self.look(|conn| users::by_username(conn, key))
+        self.account(&users::BY_USERNAME, Value::from(key.as_str())).await
     }
 
     /// A session, ended or not, with its user.
     pub async fn session(&self, id: SessionId) -> Result<Option<(Session, Account)>, Fault> {
-        let Some(mark) = self.recent.mark() else { return self.look(|conn| sessions::by_id(conn, id)) };
-        if let Some(found) = self.recent.get(mark, id) {
-            return Ok(Some((*found).clone()));
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.session(id),
+            Backend::Postgres(postgres) => {
+                postgres.one(sessions::WITH_ACCOUNT.postgres, &values![id.0], sessions::read).await
+            }
         }
-        let found = self.look(|conn| sessions::by_id(conn, id))?;
-        if let Some(found) = &found {
-            self.recent.put(mark, id, Arc::new(found.clone()));
-        }
-        Ok(found)
     }
 
     /// The live sessions of a user, newest first, at most `most`.
@@ -225,12 +220,13 @@ impl Store {
         now: Moment,
         most: u32,
     ) -> Result<Vec<ListedSession>, Fault> {
-        self.look(|conn| sessions::live(conn, user, now, most))
+        let values = values![user.0, now.millis(), most];
+        self.all(&sessions::LIVE, &values, sessions::read_listed).await
     }
 
     /// A link, used or not, with its user.
     pub async fn link(&self, id: LinkId) -> Result<Option<(Link, Account)>, Fault> {
-        self.look(|conn| links::by_id(conn, id))
+        self.one(&links::WITH_ACCOUNT, &values![&id.0], |row| links::read(row, id)).await
     }
 
     /// Which of these names belong to somebody other than `except`. An address belongs to its former owner, too, while
@@ -242,67 +238,66 @@ impl Store {
         except: Option<UserId>,
         now: Moment,
     ) -> Result<Taken, Fault> {
-        let kept = |conn: &_, key| {
-            Ok::<_, Fault>(
-                users::email_is_taken(conn, key, except)? || links::is_reserved(conn, key, except, now)?,
-            )
-        };
-        self.look(|conn| {
-            Ok(Taken {
-                email: email.map_or(Ok(false), |key| kept(conn, key))?,
-                username: username.map_or(Ok(false), |key| users::username_is_taken(conn, key, except))?,
-            })
-        })
+        let mut taken = Taken::default();
+        if let Some(key) = email {
+            taken.email = self.is_owned(&users::EMAIL_OWNER, key.as_str(), except).await?
+                || self.is_true(&links::RESERVED, links::reserved(key, except, now)).await?;
+        }
+        if let Some(key) = username {
+            taken.username = self.is_owned(&users::USERNAME_OWNER, key.as_str(), except).await?;
+        }
+        Ok(taken)
     }
 
     /// The failed tries in a row of an account, known or not.
     pub async fn failures(&self, account: &Blind) -> Result<Stored, Fault> {
-        self.look(|conn| failures::of(conn, account))
+        let found = self.one(&failures::BY_ACCOUNT, &values![&account.0], failures::read).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Everything about a user's second factors, and its version.
     pub async fn factors(&self, user: UserId) -> Result<Option<(i64, Factors)>, Fault> {
-        self.look(|conn| factors::by_user(conn, user))
+        self.one(&factors::BY_USER, &values![user.0], factors::read).await
     }
 
     /// A half-way token, over or not.
     pub async fn half_way(&self, digest: Digest) -> Result<Option<HalfWay>, Fault> {
-        self.look(|conn| factors::half_way(conn, digest))
+        let values = values![digest.bytes()];
+        self.one(&factors::HALF_WAY, &values, |row| factors::read_half_way(row, digest)).await
     }
 
     /// Media type and bytes of a picture.
     pub async fn avatar(&self, name: &str) -> Result<Option<(String, Vec<u8>)>, Fault> {
-        self.look(|conn| avatars::by_name(conn, name))
+        self.one(&avatars::BY_NAME, &values![name], avatars::read).await
     }
 
     /// The letters that are due, the longest due first.
     pub async fn letters_due(&self, now: Moment, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        self.look(|conn| outbox::due(conn, now, limit))
+        self.all(&outbox::DUE, &values![now.millis(), limit], outbox::read).await
     }
 
     /// The letters after this one in order of arrival.
     pub async fn letters_after(&self, letter: LetterId, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        self.look(|conn| outbox::after(conn, letter, limit))
+        self.all(&outbox::WAITING, &values![letter.0, limit], outbox::read).await
     }
 
     /// The kinds of all events, in order.
     #[cfg(test)]
     pub async fn event_kinds(&self) -> Result<Vec<String>, Fault> {
-        self.look(|conn| {
-            let mut statement = conn.prepare("SELECT kind FROM events ORDER BY id")?;
-            let kinds = statement.query_map([], |row| row.get(0))?;
-            Ok(kinds.collect::<Result<_, _>>()?)
-        })
+        static KINDS: Sql = Sql::same("SELECT kind FROM events ORDER BY id");
+        self.all(&KINDS, &[], |row| row.string(0)).await
     }
 
     /// When the next letter is due.
     pub async fn next_letter(&self) -> Result<Option<Moment>, Fault> {
-        self.look(outbox::next)
+        let next = self.one(&outbox::NEXT, &[], |row| row.maybe_int(0)).await?;
+        Ok(next.flatten().map(Moment::from_millis))
     }
 
     /// How many letters wait, and when the oldest was written.
     pub async fn outbox_count(&self) -> Result<(u64, Option<Moment>), Fault> {
-        self.look(outbox::count)
+        let read = |row: &Row<'_>| Ok((row.int(0)?.unsigned_abs(), row.maybe_int(1)?.map(Moment::from_millis)));
+        Ok(self.one(&outbox::COUNT, &[], read).await?.unwrap_or_default())
     }
 
     /// Is ready once a letter was posted since the last time.
@@ -311,24 +306,52 @@ impl Store {
         async move { posted.notified().await }
     }
 
-    /// The next accounts in order of id, at most `limit`. Reads many rows: call it where waiting is no harm.
+    /// The next accounts in order of id, at most `limit`.
     pub async fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
-        self.look(|conn| users::after(conn, after, limit))
+        let values = values![after.map_or(i64::MIN, |id| id.0), limit];
+        self.scan(users::AFTER.sqlite.to_owned(), values, |row| users::read_account(row, 0)).await
     }
 
     /// Events that a query asks for, at most `limit`.
     pub async fn events(&self, query: &EventQuery, limit: u32) -> Result<Vec<Noted>, Fault> {
-        self.look(|conn| trail::page(conn, query, limit))
+        let (sql, values) = trail::page(query, limit);
+        self.scan(sql, values, noted).await
+    }
+
+    /// Events of one strand, from the row after a place, at most `limit`.
+    pub async fn events_of_strand(&self, strand: i64, after: i64, limit: u32) -> Result<Vec<Noted>, Fault> {
+        let (sql, values) = trail::page_of_strand(strand, after, limit);
+        self.scan(sql, values, noted).await
     }
 
     /// The newest sessions of a user, ended or not.
-    pub async fn newest_sessions(&self, user: UserId, limit: u32) -> Result<Vec<Row>, Fault> {
-        self.look(|conn| trail::newest_sessions(conn, user, limit))
+    pub async fn newest_sessions(&self, user: UserId, limit: u32) -> Result<Vec<Ended>, Fault> {
+        self.all(&trail::NEWEST, &trail::newest(user, limit), trail::read_ended).await
     }
 
-    /// The number of the last event (0 = there is none), and what the sealed head says.
-    pub async fn trail_end(&self) -> Result<(i64, Option<(i64, Seal)>), Fault> {
-        self.look(trail::end)
+    /// The number of the last event and what the sealed heads say.
+    pub async fn trail_end(&self) -> Result<TrailEnd, Fault> {
+        let read = |row: &Row<'_>| {
+            let head = row.maybe_int(1)?.zip(row.maybe_bytes(2)?);
+            Ok((row.int(0)?, head.map(|(place, seal)| (place, Seal::from_bytes(seal)))))
+        };
+        let mut end = TrailEnd::default();
+        for (number, head) in self.all(&trail::ENDS, &[], read).await? {
+            match head {
+                Some((place, seal)) => end.heads.push((number, place, seal)),
+                None => end.last = number,
+            }
+        }
+        end.heads.sort_by_key(|(strand, ..)| *strand);
+        Ok(end)
+    }
+
+    /// The last row of each strand up to a row: strand, place and seal.
+    pub async fn trail_marks(&self, through: i64) -> Result<Vec<(i64, i64, Option<Seal>)>, Fault> {
+        let read = |row: &Row<'_>| {
+            Ok((row.int(0)?, row.int(1)?, row.maybe_bytes(2)?.map(Seal::from_bytes)))
+        };
+        self.all(&trail::MARKS, &values![through], read).await
     }
 
     /// The key of the trail.
@@ -338,73 +361,120 @@ impl Store {
 
     /// Whether there is an active user who may do everything. `roles` are those that permit it.
     pub async fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
-        self.look(|conn| Ok(admin::has_administrator(conn, roles)?))
+        self.is_true(&admin::ADMINISTRATOR, vec![admin::names(roles)]).await
     }
 
     /// Whether this is the digest of the bootstrap token in force.
     pub async fn is_bootstrap(&self, digest: &Digest, now: Moment) -> Result<bool, Fault> {
-        self.look(|conn| admin::is_bootstrap(conn, digest, now))
+        let values = values![digest.bytes(), now.millis()];
+        Ok(self.one(&admin::BOOTSTRAP, &values, |_| Ok(())).await?.is_some())
     }
 
     /// An admin key with the digest of its text.
     pub async fn admin_key(&self, id: KeyId) -> Result<Option<NewAdminKey>, Fault> {
-        self.look(|conn| admin::key_by_id(conn, id))
+        self.one(&admin::KEY, &values![id.0], admin::read_with_digest).await
     }
 
     /// All admin keys, the oldest first.
     pub async fn admin_keys(&self) -> Result<Vec<AdminKey>, Fault> {
-        self.look(admin::keys)
+        self.all(&admin::KEYS, &[], admin::read_key).await
     }
 
-    /// The users whom a search finds and how many there are in all. Reads many rows: call it where waiting is no harm.
+    /// The users whom a search finds and how many there are in all.
     pub async fn search_users(&self, search: &UserSearch) -> Result<(Vec<Account>, u64), Fault> {
-        self.look(|conn| admin::search(conn, search))
+        let [(count, count_values), (page, page_values)] = admin::search(search);
+        let total = self.scan(count, count_values, |row| row.int(0)).await?;
+        let found = self.scan(page, page_values, |row| users::read_account(row, 0)).await?;
+        Ok((found, total.first().map_or(0, |total| total.unsigned_abs())))
     }
 
     /// Every kind of password hash that was ever stored, as `scheme:cost`: `bcrypt:12`, `argon2id:m=19456,t=2,p=1`,
     /// `django_pbkdf2_sha256:1200000`, `django_scrypt:n=16384,r=8,p=5`.
     pub async fn hash_schemes(&self) -> Result<Vec<String>, Fault> {
-        self.look(schemes::all)
+        self.all(&schemes::ALL, &[], |row| row.string(0)).await
     }
 
-    /// Whether changes can be recorded; false for good once the disk has failed to keep what it was given.
+    /// Whether changes can be recorded at this moment.
     pub fn is_writable(&self) -> bool {
-        self.stopped.get().is_none() && self.writer.as_ref().is_some_and(|writer| !writer.is_finished())
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_writable(),
+            Backend::Postgres(postgres) => postgres.is_writable(),
+        }
     }
 
-    /// Finishes what was asked, carries the log over into the database and closes it.
+    /// Finishes what was asked and closes the database.
     pub fn close(self) {
         drop(self);
     }
 
-    fn look<T>(&self, look: impl FnOnce(&rusqlite::Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.readers.as_ref().ok_or(GONE)?.look(look)
+    async fn account(&self, sql: &'static Sql, key: Value<'_>) -> Result<Option<Account>, Fault> {
+        self.one(sql, &[key], |row| users::read_account(row, 0)).await
     }
 
-    fn ask(&self, request: Request) -> Result<(), Fault> {
-        if let Some(why) = self.stopped.get() {
-            return Err(Fault::Database(why.clone()));
+    async fn is_owned(&self, sql: &'static Sql, key: &str, except: Option<UserId>) -> Result<bool, Fault> {
+        let owner = self.one(sql, &values![key], |row| row.int(0).map(UserId)).await?;
+        Ok(owner.is_some() && owner != except)
+    }
+
+    async fn is_true(&self, sql: &'static Sql, values: Vec<Value<'_>>) -> Result<bool, Fault> {
+        Ok(self.one(sql, &values, |row| row.bool(0)).await?.unwrap_or(false))
+    }
+
+    /// The first row of a statement.
+    async fn one<T>(
+        &self,
+        sql: &'static Sql,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.one(sql.sqlite, values, read),
+            Backend::Postgres(postgres) => postgres.one(sql.postgres, values, read).await,
         }
-        match self.queue.as_ref().ok_or(GONE)?.try_send(request) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(Fault::Database("the writer's queue is full".to_owned())),
-            Err(TrySendError::Disconnected(_)) => Err(GONE),
+    }
+
+    /// All rows of a statement that finds few.
+    async fn all<T>(
+        &self,
+        sql: &'static Sql,
+        values: &[Value<'_>],
+        read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.all(sql.sqlite, values, read),
+            Backend::Postgres(postgres) => postgres.all(sql.postgres, values, read).await,
+        }
+    }
+
+    /// All rows of a statement that may look at many; with SQLite on a thread where waiting is no harm.
+    async fn scan<T: Send + 'static>(
+        &self,
+        sql: String,
+        values: Vec<Value<'_>>,
+        read: fn(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                let sqlite = Arc::clone(sqlite);
+                let values: Vec<Value<'static>> = values.into_iter().map(Value::into_owned).collect();
+                let scan = tokio::task::spawn_blocking(move || sqlite.all(&sql, &values, read));
+                scan.await.map_err(|_| GONE)?
+            }
+            Backend::Postgres(postgres) => postgres.scan(&sql, &values, read).await,
         }
     }
 }
 
 const GONE: Fault = Fault::Gone("the store");
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.readers.take();
-        self.queue.take();
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the writer of the database has panicked");
-        }
-    }
+fn noted(row: &Row<'_>) -> Result<Noted, Fault> {
+    let (entry, seal) = events::read(row)?;
+    Ok(Noted { entry, seal })
+}
+
+/// One line for the operator.
+fn refuse(what: impl std::fmt::Display) -> OpenError {
+    OpenError::Refused(what.to_string())
 }
 
 impl std::fmt::Debug for Store {

@@ -9,38 +9,64 @@ use crate::error::Fault;
 use domain::event::EventKind;
 use domain::trail::Seal;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// What is wrong with the trail, first of all.
+/// What is wrong with the trail, first of all. Rows of a strand are told by strand and place where these are not the
+/// number of the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrailFlaw {
     /// The seal of this row does not fit: the row or its order was changed, or the key is another one.
     Changed(i64),
-    /// These rows are missing, from the first to the last.
-    Missing(i64, i64),
+    /// These places of a strand have no row, from the first to the last.
+    Missing {
+        /// The strand.
+        strand: i64,
+        /// The first place.
+        first: i64,
+        /// The last place.
+        last: i64,
+    },
     /// This row has no seal, and all before it have one.
     Unsealed(i64),
     /// A writer noted at this row that the trail did not end as it was left.
     Broken(i64),
-    /// The trail ends with the first row, and was left with the second as its last.
-    Cut(i64, i64),
-    /// The note about the last row is missing or forged.
-    HeadForged(i64),
+    /// A strand ends with a place, and was left with another as its last.
+    Cut {
+        /// The strand.
+        strand: i64,
+        /// The last place there is.
+        ends: i64,
+        /// The last place there was.
+        left: i64,
+    },
+    /// The note about the last row of this strand, at this place, is missing or forged.
+    HeadForged {
+        /// The strand.
+        strand: i64,
+        /// The place.
+        place: i64,
+    },
     /// The row known from elsewhere has another hash here, or is not here.
     NotTheKnown(i64),
 }
 
 impl TrailFlaw {
-    /// The row to look at.
+    /// The row to look at, or the place in its strand.
     pub const fn row(self) -> i64 {
         match self {
             TrailFlaw::Changed(row)
-            | TrailFlaw::Missing(row, _)
+            | TrailFlaw::Missing { first: row, .. }
             | TrailFlaw::Unsealed(row)
             | TrailFlaw::Broken(row)
-            | TrailFlaw::Cut(row, _)
-            | TrailFlaw::HeadForged(row)
+            | TrailFlaw::Cut { ends: row, .. }
+            | TrailFlaw::HeadForged { place: row, .. }
             | TrailFlaw::NotTheKnown(row) => row,
         }
+    }
+
+    /// ` of strand 7`, where there are several.
+    fn of(strand: i64) -> String {
+        if strand == 0 { String::new() } else { format!(" of strand {strand}") }
     }
 }
 
@@ -51,21 +77,31 @@ impl std::fmt::Display for TrailFlaw {
                 f,
                 "row {row} is not as it was written: it was changed, put in or moved, or it was sealed with another key"
             ),
-            TrailFlaw::Missing(first, last) => write!(f, "rows {first} to {last} are missing"),
+            TrailFlaw::Missing { strand, first, last } => {
+                write!(f, "rows {first} to {last}{} are missing", TrailFlaw::of(*strand))
+            }
             TrailFlaw::Unsealed(row) => write!(f, "row {row} has no seal: it was put in from outside"),
             TrailFlaw::Broken(row) => write!(
                 f,
                 "before row {row} the end of the trail was not as the last writer left it: rows were cut off, or the \
                  key in data/keys/tickets.json is another one"
             ),
-            TrailFlaw::Cut(row, left) => {
+            TrailFlaw::Cut { strand: 0, ends, left } => {
                 write!(
                     f,
-                    "the trail ends with row {row} and was left with row {left}: rows were cut off the end"
+                    "the trail ends with row {ends} and was left with row {left}: rows were cut off the end"
                 )
             }
-            TrailFlaw::HeadForged(row) => {
-                write!(f, "the note that row {row} is the last one is missing or forged")
+            TrailFlaw::Cut { strand, ends, left } => write!(
+                f,
+                "strand {strand} ends with row {ends} and was left with row {left}: rows were cut off the end"
+            ),
+            TrailFlaw::HeadForged { strand, place } => {
+                write!(
+                    f,
+                    "the note that row {place}{} is the last one is missing or forged",
+                    TrailFlaw::of(*strand)
+                )
             }
             TrailFlaw::NotTheKnown(row) => write!(f, "row {row} is not here with the hash that you know"),
         }
@@ -87,11 +123,30 @@ pub struct TrailReport {
     pub flaw: Option<TrailFlaw>,
 }
 
-/// The row that was checked last.
+/// How far each strand was checked.
 struct Walk {
     report: TrailReport,
     row: i64,
+    strands: BTreeMap<i64, Strand>,
+    /// The strands begin where a row has one that is not known yet; else it has to begin with its first row.
+    known: Option<(i64, Seal)>,
+}
+
+/// The row of a strand that was checked last.
+#[derive(Clone, Copy, Debug)]
+struct Strand {
+    place: i64,
     seal: Option<Seal>,
+    sealed: u64,
+    unsealed: u64,
+}
+
+impl Strand {
+    const NEW: Strand = Strand { place: 0, seal: Some(Seal::NONE), sealed: 0, unsealed: 0 };
+
+    fn at(place: i64, seal: Option<Seal>) -> Strand {
+        Strand { place, seal, ..Strand::NEW }
+    }
 }
 
 impl Engine {
@@ -103,15 +158,16 @@ impl Engine {
         known: Option<(i64, Seal)>,
         mut progress: impl FnMut(i64),
     ) -> Result<TrailReport, Fault> {
-        let mut walk = self.begin(from).await?;
+        let mut walk = self.begin(from, known).await?;
         loop {
             let query = EventQuery { after: Some(walk.row), ..EventQuery::default() };
             let page = self.events(&query, MAX_EVENTS).await?;
             for noted in &page {
-                walk.report.flaw = self.step(&mut walk, noted, known);
+                walk.report.flaw = self.step(&mut walk, noted).await?;
                 if walk.report.flaw.is_some() {
                     return Ok(walk.report);
                 }
+                walk.row = noted.entry.id;
             }
             progress(walk.row);
             if page.is_empty() && self.is_the_end(&mut walk).await? {
@@ -124,46 +180,76 @@ impl Engine {
         Ok(walk.report)
     }
 
-    /// The place before the first row to be checked.
-    async fn begin(&self, from: Option<i64>) -> Result<Walk, Fault> {
-        let mut walk = Walk { report: TrailReport::default(), row: 0, seal: Some(Seal::NONE) };
+    /// The places before the first rows to be checked.
+    async fn begin(&self, from: Option<i64>, known: Option<(i64, Seal)>) -> Result<Walk, Fault> {
+        let mut walk = Walk { report: TrailReport::default(), row: 0, strands: BTreeMap::new(), known };
         if let Some(before) = from.map(|from| from - 1).filter(|before| *before > 0) {
-            let query = EventQuery { after: Some(before - 1), ..EventQuery::default() };
-            if let Some(noted) =
-                self.events(&query, 1).await?.first().filter(|noted| noted.entry.id == before)
-            {
-                (walk.row, walk.seal) = (before, noted.seal);
+            let marks = self.store().trail_marks(before).await?;
+            if !marks.is_empty() {
+                walk.row = before;
+                let marks = marks.into_iter().map(|(strand, place, seal)| (strand, Strand::at(place, seal)));
+                walk.strands = marks.collect();
                 return Ok(walk);
             }
         }
         let pruned =
             EventQuery { kind: Some(EventKind::TrailPruned), newest_first: true, ..EventQuery::default() };
-        if let Some(noted) = self.events(&pruned, 1).await?.first() {
+        for noted in &self.events(&pruned, MAX_EVENTS).await? {
             // Nobody vouches for these words yet; the row that holds them is checked in its turn.
             let details: Value = serde_json::from_str(&noted.entry.details).unwrap_or_default();
-            walk.row = details["through"].as_i64().unwrap_or(0);
-            walk.seal = details["hash"].as_str().and_then(Seal::parse);
-            walk.report.pruned = Some(walk.row);
+            let strand = details["strand"].as_i64().unwrap_or(0);
+            let through = details["through"].as_i64().unwrap_or(0);
+            let seal = details["hash"].as_str().and_then(Seal::parse);
+            walk.strands.entry(strand).or_insert(Strand::at(through, seal));
+            walk.report.pruned = walk.report.pruned.max(Some(through));
         }
         Ok(walk)
     }
 
-    fn step(&self, walk: &mut Walk, noted: &Noted, known: Option<(i64, Seal)>) -> Option<TrailFlaw> {
+    /// Checks a row, after those of its strand that were committed before it and that the page did not show yet.
+    async fn step(&self, walk: &mut Walk, noted: &Noted) -> Result<Option<TrailFlaw>, Fault> {
+        let (strand, place) = (noted.entry.strand, noted.entry.place);
+        let done = walk.strands.get(&strand).map_or(0, |strand| strand.place);
+        if place <= done {
+            // It was checked with a row that came before it in the order of numbers.
+            return Ok((strand == 0).then_some(TrailFlaw::Changed(noted.entry.id)));
+        }
+        if place > done + 1 && strand != 0 {
+            let late = u32::try_from(place - done - 1).unwrap_or(MAX_EVENTS).min(MAX_EVENTS);
+            for late in self.store().events_of_strand(strand, done, late).await? {
+                if late.entry.place < place
+                    && let Some(flaw) = self.check(walk, &late)
+                {
+                    return Ok(Some(flaw));
+                }
+            }
+        }
+        Ok(self.check(walk, noted))
+    }
+
+    fn check(&self, walk: &mut Walk, noted: &Noted) -> Option<TrailFlaw> {
         let row = noted.entry.id;
-        let chained = walk.report.sealed > 0;
+        let strand = walk.strands.entry(noted.entry.strand).or_insert(Strand::NEW);
         let Some(seal) = noted.seal else {
-            let from_before = !chained && (walk.row == 0 || walk.report.unsealed > 0 || walk.seal.is_none());
+            let from_before =
+                strand.sealed == 0 && (strand.place == 0 || strand.unsealed > 0 || strand.seal.is_none());
             if !from_before {
                 return Some(TrailFlaw::Unsealed(row));
             }
             walk.report.unsealed += 1;
-            (walk.row, walk.seal) = (row, None);
+            *strand = Strand {
+                place: noted.entry.place,
+                seal: None,
+                sealed: 0,
+                unsealed: strand.unsealed + 1,
+            };
             return None;
         };
-        if row != walk.row + 1 {
-            return Some(TrailFlaw::Missing(walk.row + 1, row - 1));
+        if noted.entry.place != strand.place + 1 {
+            let (first, last) = (strand.place + 1, noted.entry.place - 1);
+            return Some(TrailFlaw::Missing { strand: noted.entry.strand, first, last });
         }
-        let before = match walk.seal {
+        let before = match strand.seal {
             Some(before) => before,
             None if noted.entry.kind == EventKind::TrailBegun.name() => Seal::NONE,
             None => return Some(TrailFlaw::Changed(row)),
@@ -174,31 +260,64 @@ impl Engine {
         if noted.entry.kind == EventKind::TrailBroken.name() {
             return Some(TrailFlaw::Broken(row));
         }
-        if known.is_some_and(|(known, hash)| known == row && !hash.is(&seal)) {
+        if walk.known.is_some_and(|(known, hash)| known == row && !hash.is(&seal)) {
             return Some(TrailFlaw::NotTheKnown(row));
         }
+        *strand = Strand {
+            place: noted.entry.place,
+            seal: Some(seal),
+            sealed: strand.sealed + 1,
+            unsealed: strand.unsealed,
+        };
         walk.report.sealed += 1;
-        walk.report.head = Some((row, seal));
-        (walk.row, walk.seal) = (row, Some(seal));
+        if walk.report.head.is_none_or(|(head, _)| head < row) {
+            walk.report.head = Some((row, seal));
+        }
         None
     }
 
-    /// Whether no row was added meanwhile; then the sealed head is held against the last row.
+    /// Whether no row was added meanwhile; then the sealed heads are held against the last rows.
     async fn is_the_end(&self, walk: &mut Walk) -> Result<bool, Fault> {
-        let (last, head) = self.store().trail_end().await?;
-        if last > walk.row {
+        let end = self.store().trail_end().await?;
+        if end.last > walk.row {
             return Ok(false);
         }
-        walk.report.flaw = match (head, walk.report.head) {
-            (None, None) => None,
-            (None, Some((row, _))) => Some(TrailFlaw::HeadForged(row)),
-            (Some((said, _)), _) if said != walk.row => Some(TrailFlaw::Cut(walk.row, said)),
-            (Some((row, seal)), _) => {
-                let last = walk.seal.unwrap_or(Seal::NONE);
-                let fits = self.store().trail_key().seal_head(row, &last).is(&seal);
-                (!fits).then_some(TrailFlaw::HeadForged(row))
+        for (strand, left, seal) in &end.heads {
+            let done = walk.strands.get(strand).map_or(0, |strand| strand.place);
+            if *left > done {
+                // Rows with lower numbers than the last that was seen, committed after it.
+                for late in self.store().events_of_strand(*strand, done, MAX_EVENTS).await? {
+                    walk.report.flaw = self.check(walk, &late);
+                    if walk.report.flaw.is_some() {
+                        return Ok(true);
+                    }
+                }
             }
-        };
+            walk.report.flaw = self.check_head(walk, *strand, *left, seal);
+            if walk.report.flaw.is_some() {
+                return Ok(true);
+            }
+        }
+        let gap = (1_i64..).zip(end.heads.iter().filter(|(strand, ..)| *strand > 0));
+        if let Some((strand, _)) = gap.into_iter().find(|(number, (strand, ..))| number != strand) {
+            walk.report.flaw = Some(TrailFlaw::HeadForged { strand, place: 0 });
+            return Ok(true);
+        }
+        let headless = walk.strands.iter().find(|(number, strand)| {
+            strand.sealed > 0 && !end.heads.iter().any(|(head, ..)| head == *number)
+        });
+        walk.report.flaw =
+            headless.map(|(strand, at)| TrailFlaw::HeadForged { strand: *strand, place: at.place });
         Ok(true)
+    }
+
+    fn check_head(&self, walk: &Walk, strand: i64, left: i64, seal: &Seal) -> Option<TrailFlaw> {
+        let at = walk.strands.get(&strand).copied().unwrap_or(Strand::NEW);
+        if at.place != left {
+            return Some(TrailFlaw::Cut { strand, ends: at.place, left });
+        }
+        let last = at.seal.unwrap_or(Seal::NONE);
+        let fits = self.store().trail_key().seal_head(strand, left, &last).is(seal);
+        (!fits).then_some(TrailFlaw::HeadForged { strand, place: left })
     }
 }

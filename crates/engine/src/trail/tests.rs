@@ -134,23 +134,22 @@ async fn rows_taken_out_put_in_moved_or_unsealed_are_found() {
     const COPY: &str = "INSERT INTO events (id, kind, at, contract, address, result, request, hash) \
          SELECT 6, kind, at, contract, address, result, request, hash FROM events WHERE id = 5";
     let cases = [
-        ("DELETE FROM events WHERE id = 3", TrailFlaw::Missing(3, 3)),
-        ("DELETE FROM events WHERE id < 3", TrailFlaw::Missing(1, 2)),
+        ("DELETE FROM events WHERE id = 3", TrailFlaw::Missing { strand: 0, first: 3, last: 3 }),
+        ("DELETE FROM events WHERE id < 3", TrailFlaw::Missing { strand: 0, first: 1, last: 2 }),
         (
-            "DELETE FROM events WHERE id = 3; UPDATE events SET id = id - 1 WHERE id > 3",
+            "DELETE FROM events WHERE id = 3; UPDATE events SET id = id - 1, place = place - 1 WHERE id > 3",
             TrailFlaw::Changed(3),
         ),
         (
-            "UPDATE events SET id = 99 WHERE id = 3; UPDATE events SET id = 3 WHERE id = 4; \
-             UPDATE events SET id = 4 WHERE id = 99",
-            TrailFlaw::Changed(3),
+            "UPDATE events SET place = 7 - place WHERE id IN (3, 4)",
+            TrailFlaw::Missing { strand: 0, first: 3, last: 3 },
         ),
         (COPY, TrailFlaw::Changed(6)),
         ("UPDATE events SET hash = NULL WHERE id = 3", TrailFlaw::Unsealed(3)),
-        ("DELETE FROM events WHERE id > 3", TrailFlaw::Cut(3, 5)),
-        ("DELETE FROM events", TrailFlaw::Cut(0, 5)),
-        ("DELETE FROM events WHERE id > 3; UPDATE trail_head SET row = 3", TrailFlaw::HeadForged(3)),
-        ("DELETE FROM events WHERE id > 3; DELETE FROM trail_head", TrailFlaw::HeadForged(3)),
+        ("DELETE FROM events WHERE id > 3", TrailFlaw::Cut { strand: 0, ends: 3, left: 5 }),
+        ("DELETE FROM events", TrailFlaw::Cut { strand: 0, ends: 0, left: 5 }),
+        ("DELETE FROM events WHERE id > 3; UPDATE trail_heads SET place = 3", TrailFlaw::HeadForged { strand: 0, place: 3 }),
+        ("DELETE FROM events WHERE id > 3; DELETE FROM trail_heads", TrailFlaw::HeadForged { strand: 0, place: 3 }),
     ];
     for (sql, found) in cases {
         let folder = Folder::new();
@@ -171,13 +170,13 @@ async fn an_earlier_state_of_the_whole_file_is_found_only_by_a_known_head() {
     let engine = folder.open().await;
     write(&engine, 3).await;
     let old: (i64, Vec<u8>) = folder.with(|conn| {
-        conn.query_row("SELECT row, seal FROM trail_head", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+        conn.query_row("SELECT place, seal FROM trail_heads", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     });
     write(&engine, 2).await;
     let head = engine.verify_trail(None, None, |_| ()).await.unwrap().head.unwrap();
     folder.with(|conn| {
         conn.execute("DELETE FROM events WHERE id > 3", []).unwrap();
-        conn.execute("UPDATE trail_head SET row = ?1, seal = ?2", rusqlite::params![old.0, old.1]).unwrap();
+        conn.execute("UPDATE trail_heads SET place = ?1, seal = ?2", rusqlite::params![old.0, old.1]).unwrap();
     });
     assert_eq!(flaw(&engine).await, None);
     let report = engine.verify_trail(None, Some(head), |_| ()).await.unwrap();
@@ -248,7 +247,7 @@ async fn old_events_go_and_the_rest_still_holds() {
     assert_eq!((report.sealed, report.pruned, report.flaw), (2, Some(10), None));
     // More can not be taken away unseen, and the note can not be moved.
     folder.tamper("DELETE FROM events WHERE id = 11");
-    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Missing(11, 11)));
+    assert_eq!(flaw(&engine).await, Some(TrailFlaw::Missing { strand: 0, first: 11, last: 11 }));
     folder.tamper("UPDATE events SET details = replace(details, '10', '11') WHERE kind = 'trail_pruned'");
     assert_eq!(flaw(&engine).await, Some(TrailFlaw::Changed(12)));
 }

@@ -1,12 +1,12 @@
 //! Does every database keep the same promises?
 //!
-//! `promises` and `imports` are the suite: each takes an empty store, whatever it is kept in. `files` is SQLite's own.
+//! `promises` and `imports` are the suite: each takes an empty store, whatever it is kept in. What only one of them promises
+//! stands beside it.
 
-mod files;
 mod imports;
 mod promises;
 
-use super::{Place, Store};
+use super::{Place, PostgresAddress, PostgresSettings, Store};
 use crate::error::OpenError;
 use domain::change::{Applied, Change, Conflict, Whose};
 use domain::id::{SessionId, UserId};
@@ -24,13 +24,13 @@ use uuid::Uuid;
 
 impl Store {
     /// With a key that is as good as any.
-    pub(super) async fn open(place: &Place) -> Result<Store, OpenError> {
+    pub(in crate::store) async fn open(place: &Place) -> Result<Store, OpenError> {
         Store::open_with(place, Arc::new(trail_key(7)), MasterKeyId([1; 16])).await
     }
 }
 
 /// The key of a trail.
-fn trail_key(seed: u8) -> TrailKey {
+pub(in crate::store) fn trail_key(seed: u8) -> TrailKey {
     TrailKey::new(&SecretBytes::new([seed; 32])).unwrap()
 }
 
@@ -38,61 +38,84 @@ macro_rules! suite {
     ($open:expr; $($place:ident: $($promise:ident)*;)*) => { $($(
         #[test]
         fn $promise() {
-            wait(async { super::$place::$promise($open).await });
+            wait(async {
+                let (store, _kept) = $open;
+                super::$place::$promise(store).await;
+            });
         }
     )*)* };
 }
 
-/// A new backend adds a module like this one.
+/// The whole suite for one database.
+macro_rules! whole_suite {
+    ($open:expr) => {
+        suite! { $open;
+            promises:
+                a_user_reads_back_as_it_was_added
+                an_address_a_name_and_an_id_belong_to_one_account
+                a_list_is_applied_whole_or_not_at_all
+                a_conflict_does_not_touch_the_lists_beside_it
+                fifty_sign_ups_with_one_address_make_one_account
+                a_session_opens_only_for_the_user_that_was_looked_at
+                a_user_and_a_first_session_come_in_one_list
+                a_session_number_is_given_once
+                fifty_rotations_of_one_token_have_one_winner
+                an_ended_session_does_not_rotate_and_stays_ended
+                ending_all_sessions_spares_the_one_excepted_and_counts_the_live_ones
+                above_the_cap_the_oldest_live_sessions_end
+                a_new_password_moves_epoch_and_line_and_refuses_an_older_look
+                a_hash_is_upgraded_only_in_place_of_the_one_that_was_read
+                the_line_for_tokens_never_moves_back
+                an_edit_changes_what_it_names_and_nothing_else
+                a_new_address_is_unverified
+                a_new_status_bumps_the_epoch
+                a_deleted_user_takes_sessions_along_and_the_id_is_never_given_again
+                pictures_come_and_go
+                accounts_are_paged_in_order_of_id
+                every_kind_of_hash_is_remembered
+                an_empty_list_is_nothing;
+            imports:
+                an_import_keeps_ids_and_goes_on_after_them
+                one_conflict_and_nothing_is_imported
+                a_second_run_finds_everything_unchanged
+                a_dry_run_says_the_same_and_keeps_nothing
+                an_import_that_breaks_off_keeps_nothing
+                conflicts_within_one_file_are_found
+                no_more_than_a_thousand_conflicts_are_listed;
+        }
+    };
+}
+
 mod sqlite {
     use super::*;
 
-    suite! { Store::open(&Place::Memory).await.unwrap();
-        promises:
-            a_user_reads_back_as_it_was_added
-            an_address_a_name_and_an_id_belong_to_one_account
-            a_list_is_applied_whole_or_not_at_all
-            a_conflict_does_not_touch_the_lists_beside_it
-            fifty_sign_ups_with_one_address_make_one_account
-            a_session_opens_only_for_the_user_that_was_looked_at
-            a_user_and_a_first_session_come_in_one_list
-            a_session_number_is_given_once
-            fifty_rotations_of_one_token_have_one_winner
-            an_ended_session_does_not_rotate_and_stays_ended
-            ending_all_sessions_spares_the_one_excepted_and_counts_the_live_ones
-            above_the_cap_the_oldest_live_sessions_end
-            a_new_password_moves_epoch_and_line_and_refuses_an_older_look
-            a_hash_is_upgraded_only_in_place_of_the_one_that_was_read
-            the_line_for_tokens_never_moves_back
-            an_edit_changes_what_it_names_and_nothing_else
-            a_new_address_is_unverified
-            a_new_status_bumps_the_epoch
-            a_deleted_user_takes_sessions_along_and_the_id_is_never_given_again
-            pictures_come_and_go
-            accounts_are_paged_in_order_of_id
-            every_kind_of_hash_is_remembered
-            an_empty_list_is_nothing;
-        imports:
-            an_import_keeps_ids_and_goes_on_after_them
-            one_conflict_and_nothing_is_imported
-            a_second_run_finds_everything_unchanged
-            a_dry_run_says_the_same_and_keeps_nothing
-            an_import_that_breaks_off_keeps_nothing
-            conflicts_within_one_file_are_found
-            no_more_than_a_thousand_conflicts_are_listed;
-    }
+    whole_suite! { (Store::open(&Place::Memory).await.unwrap(), ()) }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+mod postgres {
+    use super::*;
+
+    whole_suite! { on_postgres().await }
+}
+
+/// A store in a database of its own, which goes with it.
+async fn on_postgres() -> (Store, testbed::Database) {
+    let database = testbed::Cluster::shared().database();
+    let address = PostgresAddress::parse(&database.url()).unwrap();
+    let place = Place::Postgres(Box::new(address), PostgresSettings::default());
+    (Store::open(&place).await.unwrap(), database)
+}
+
+pub(in crate::store) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap().block_on(future)
 }
 
-fn at(second: i64) -> Moment {
+pub(in crate::store) fn at(second: i64) -> Moment {
     Moment::from_seconds(second)
 }
 
 /// A user with an address, a user name and a UUID made of one number.
-fn person(number: u32) -> NewUser {
+pub(in crate::store) fn person(number: u32) -> NewUser {
     let name = format!("p{number}");
     let email = format!("P{number}@example.com");
     NewUser {
@@ -116,10 +139,10 @@ fn person(number: u32) -> NewUser {
     }
 }
 
-const BCRYPT: &str = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
-const DJANGO: &str = "pbkdf2_sha256$1200000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+pub(in crate::store) const BCRYPT: &str = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
+pub(in crate::store) const DJANGO: &str = "pbkdf2_sha256$1200000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-fn session(number: i64) -> Box<NewSession> {
+pub(in crate::store) fn session(number: i64) -> Box<NewSession> {
     Box::new(NewSession {
         id: SessionId(number),
         contract: "native".to_owned(),
@@ -135,28 +158,28 @@ fn session(number: i64) -> Box<NewSession> {
 }
 
 /// What a list gave, where nothing may be in its way.
-async fn done(store: &Store, changes: Vec<Change>) -> Applied {
+pub(in crate::store) async fn done(store: &Store, changes: Vec<Change>) -> Applied {
     store.record(changes).await.unwrap().unwrap()
 }
 
 /// Why a list was not applied.
-async fn refused(store: &Store, changes: Vec<Change>) -> Conflict {
+pub(in crate::store) async fn refused(store: &Store, changes: Vec<Change>) -> Conflict {
     store.record(changes).await.unwrap().unwrap_err()
 }
 
-async fn add(store: &Store, user: NewUser) -> Account {
+pub(in crate::store) async fn add(store: &Store, user: NewUser) -> Account {
     let id = done(store, vec![Change::AddUser(Box::new(user))]).await.user.unwrap();
     account(store, id).await
 }
 
-async fn account(store: &Store, id: UserId) -> Account {
+pub(in crate::store) async fn account(store: &Store, id: UserId) -> Account {
     store.account_by_id(id).await.unwrap().unwrap()
 }
 
-fn known(account: &Account) -> Whose {
+pub(in crate::store) fn known(account: &Account) -> Whose {
     Whose::Known { user: account.user.id, epoch: account.epoch }
 }
 
-async fn everybody(store: &Store) -> usize {
+pub(in crate::store) async fn everybody(store: &Store) -> usize {
     store.users_after(None, 100_000).await.unwrap().len()
 }

@@ -1,10 +1,9 @@
 //! When is a change list durable, and who is told?
 
-use super::apply::{apply, run};
 use super::connection;
-use super::events::Trail;
 use super::fault::{Halt, is_fatal};
 use super::import::{self, Import};
+use super::transaction::{Chain, apply, run};
 use crate::error::Fault;
 use crossbeam_channel::Receiver;
 use domain::change::{Applied, Change, Conflict};
@@ -194,17 +193,18 @@ impl Writer {
 /// Applies the lists in one transaction; each stands for itself.
 fn write(conn: &Connection, key: &TrailKey, batch: &[List]) -> rusqlite::Result<Vec<Answer>> {
     run(conn, "BEGIN IMMEDIATE")?;
-    let mut trail = Trail::new(key);
+    let mut chain = Chain::new(key);
     let mut answers = Vec::with_capacity(batch.len());
     for list in batch {
-        answers.push(match apply(conn, &mut trail, &list.changes) {
+        answers.push(match apply(conn, &mut chain, &list.changes) {
             Ok(applied) => Ok(Ok(applied)),
             Err(Halt::Conflict(conflict)) => Ok(Err(conflict)),
             Err(Halt::Failed(error)) if conn.is_autocommit() || is_fatal(&error) => return Err(error),
             Err(Halt::Failed(error)) => Err(Fault::from(error)),
+            Err(Halt::Broken(fault)) => Err(fault),
         });
     }
-    trail.finish(conn)?;
+    chain.finish(conn)?;
     run(conn, "COMMIT")?;
     Ok(answers)
 }

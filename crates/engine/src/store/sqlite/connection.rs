@@ -1,6 +1,6 @@
 //! How is a connection to SQLite set up, and is it really set up so?
 
-use super::fault::refuse;
+use crate::store::refuse;
 use crate::error::OpenError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};

@@ -1,11 +1,14 @@
 //! How are many users added, all or none?
 
-use super::apply::run as statement;
-use super::events::Trail;
 use super::fault::Halt;
-use super::{ImportSum, schemes, users};
+use super::transaction::{Chain, one, run as statement, step};
 use crate::error::Fault;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::store::apply::Sum;
+use crate::store::feed::{CONFLICTS, Feed};
+use crate::store::step::Step;
+use crate::store::value::values;
+use crate::store::{ImportSum, schemes, users};
+use crossbeam_channel::Receiver;
 use domain::change::Conflict;
 use domain::event::{Detail, Event};
 use domain::id::UserId;
@@ -17,13 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
-/// No more conflicts than this are listed; the rest of the users is not looked at.
-pub(super) const CONFLICTS: usize = 1000;
-/// How many users travel together.
-const CHUNK: usize = 256;
-/// How many chunks are made ahead of the writer.
-const AHEAD: usize = 8;
-
 /// What an import is answered with.
 pub(super) type Answer = Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault>;
 
@@ -34,37 +30,6 @@ pub(super) struct Import {
     /// Noted with the number of users added; absent = a rehearsal, nothing is kept.
     pub event: Option<Event>,
     pub answer: oneshot::Sender<Answer>,
-}
-
-/// What comes from whoever reads the users.
-pub(super) enum Feed {
-    /// Some more.
-    Users(Vec<NewUser>),
-    /// That was the last. Without it the list broke off, and nothing may be kept.
-    End,
-}
-
-/// Reads the users on a thread of their own, so that the writer only writes.
-pub(super) fn feed(users: impl Iterator<Item = NewUser> + Send + 'static) -> Result<Receiver<Feed>, Fault> {
-    let (sender, receiver) = bounded(AHEAD);
-    std::thread::Builder::new()
-        .name("import".to_owned())
-        .spawn(move || pump(users, &sender))
-        .map_err(|error| Fault::Database(format!("no thread to read the users: {error}")))?;
-    Ok(receiver)
-}
-
-fn pump(mut users: impl Iterator<Item = NewUser>, sender: &Sender<Feed>) {
-    loop {
-        let chunk: Vec<NewUser> = users.by_ref().take(CHUNK).collect();
-        if chunk.is_empty() {
-            drop(sender.send(Feed::End));
-            return;
-        }
-        if sender.send(Feed::Users(chunk)).is_err() {
-            return;
-        }
-    }
 }
 
 /// Adds the users in one transaction; keeps them unless there was a conflict or it was only a rehearsal.
@@ -81,9 +46,9 @@ pub(super) fn run(
     let found = add_all(conn, feed, progress)?;
     match (&found, event) {
         (Ok(found), Some(event)) if found.conflicts.is_empty() => {
-            let mut trail = Trail::new(key);
-            trail.add(conn, &event.with(Detail::Count(found.sum.added)), None)?;
-            trail.finish(conn)?;
+            let mut chain = Chain::new(key);
+            chain.note(conn, &event.with(Detail::Count(found.sum.added)))?;
+            chain.finish(conn)?;
             statement(conn, "COMMIT")?;
         }
         (Ok(_) | Err(_), _) => statement(conn, "ROLLBACK")?,
@@ -112,8 +77,8 @@ fn add_all(
             }
         }
     }
-    for label in labels {
-        schemes::add(conn, &label)?;
+    for label in &labels {
+        step(conn, &Step::any(&schemes::ADD, values![label]), &mut Sum::default()).map_err(failure)?;
     }
     Ok(Ok(found))
 }
@@ -134,20 +99,38 @@ impl Found {
         user: &NewUser,
         labels: &mut HashSet<String>,
     ) -> rusqlite::Result<()> {
-        match users::add(conn, user) {
+        let added = users::add(user, user.id)
+            .map_err(Halt::from)
+            .and_then(|add| step(conn, &add, &mut Sum::default()));
+        match added {
             Ok(id) => {
+                let Some(id) = id else { return Ok(()) };
                 self.sum.added += 1;
                 self.added.insert(id);
                 labels.extend(user.password_hash.as_ref().and_then(|hash| crate::hasher::label(&hash.0)));
             }
-            Err(Halt::Conflict(conflict)) => match users::found_there(conn, user)? {
+            Err(Halt::Conflict(conflict)) => match there(conn, user)? {
                 // Somebody whom an earlier line of the same file brought is not the same person again.
                 Some(id) if !self.added.contains(&id) => self.sum.unchanged += 1,
                 Some(_) | None => self.conflicts.push((self.place, conflict)),
             },
-            Err(Halt::Failed(error)) => return Err(error),
+            Err(halt) => return Err(failure(halt)),
         }
         self.place += 1;
         Ok(())
+    }
+}
+
+fn there(conn: &Connection, user: &NewUser) -> rusqlite::Result<Option<UserId>> {
+    let found = one(conn, users::SAME.sqlite, &users::same(user), users::read_same);
+    found.map(Option::flatten).map_err(|fault| failure(Halt::Broken(fault)))
+}
+
+/// A failure of the whole import.
+fn failure(halt: Halt) -> rusqlite::Error {
+    match halt {
+        Halt::Failed(error) => error,
+        Halt::Broken(fault) => rusqlite::Error::ToSqlConversionFailure(fault.into()),
+        Halt::Conflict(_) => rusqlite::Error::StatementChangedRows(0),
     }
 }

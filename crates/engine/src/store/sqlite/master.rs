@@ -1,9 +1,8 @@
 //! Is this the master key that secrets here are sealed under? (REL-33)
 
-use super::Place;
 use super::connection;
-use super::fault::refuse;
 use crate::error::OpenError;
+use crate::store::refuse;
 use domain::seal::MasterKeyId;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
@@ -28,8 +27,7 @@ pub(super) fn bind(conn: &Connection, path: &Path, key: MasterKeyId) -> Result<(
 }
 
 /// Whether a database is there that is bound to a master key. Changes nothing.
-pub async fn is_bound(place: &Place) -> Result<bool, OpenError> {
-    let Place::File(path) = place else { return Ok(false) };
+pub(in crate::store) fn is_bound(path: &Path) -> Result<bool, OpenError> {
     if !path.exists() {
         return Ok(false);
     }

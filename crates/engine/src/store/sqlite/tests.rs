@@ -1,14 +1,24 @@
 //! What does SQLite promise of its files?
 
-use super::*;
+use super::migrate::{MIGRATIONS, Migration, migrate};
+use super::{Request, connection, file};
 use crate::error::{Fault, OpenError};
-use crate::store::migrate::{MIGRATIONS, Migration, migrate};
-use crate::store::writer::Request;
-use crate::store::{connection, file};
+use crate::store::tests::{account, add, at, done, everybody, person, session, wait};
+use crate::store::{Backend, Place, Store};
+use domain::change::{Change, Whose};
+use domain::id::{SessionId, UserId};
+use domain::time::Moment;
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+impl Store {
+    fn sqlite(&self) -> &super::Sqlite {
+        let Backend::Sqlite(sqlite) = &self.backend else { unreachable!("these stores are files") };
+        sqlite
+    }
+}
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -102,7 +112,7 @@ async fn a_temporary_store_leaves_nothing_behind() {
     let (one, two) = (Store::open(&Place::Memory).await.unwrap(), Store::open(&Place::Memory).await.unwrap());
     add(&one, person(1)).await;
     assert_eq!(everybody(&two).await, 0);
-    let home = one._home.path().to_owned();
+    let home = one.sqlite()._home.path().to_owned();
     assert!(home.exists());
     drop(one);
     assert!(!home.parent().unwrap().exists());
@@ -250,7 +260,7 @@ fn network_file_systems_are_known_by_number() {
 
 /// Does something to the writer's connection, and waits until it is done.
 async fn meddle(store: &Store, anything: impl FnOnce(&Connection) + Send + 'static) {
-    store.ask(Request::Run(Box::new(anything))).unwrap();
+    store.sqlite().ask(Request::Run(Box::new(anything))).unwrap();
     store.record(vec![Change::DropAvatar { name: String::new() }]).await.unwrap().unwrap();
 }
 
@@ -329,10 +339,10 @@ async fn more_lists_than_the_queue_holds_are_turned_away() {
         arrived.send(()).unwrap();
         held.recv().unwrap();
     };
-    store.ask(Request::Run(Box::new(hold))).unwrap();
+    store.sqlite().ask(Request::Run(Box::new(hold))).unwrap();
     here.recv().unwrap();
-    for _ in 0..crate::store::writer::QUEUE {
-        store.ask(Request::Run(Box::new(|_| ()))).unwrap();
+    for _ in 0..crate::store::sqlite::writer::QUEUE {
+        store.sqlite().ask(Request::Run(Box::new(|_| ()))).unwrap();
     }
     let refused = store.record(add_one(1)).await;
     assert!(matches!(&refused, Err(Fault::Database(why)) if why.contains("queue is full")), "{refused:?}");

@@ -1,6 +1,6 @@
 //! What does a failure of SQLite mean for a change list and for the store?
 
-use crate::error::{Fault, OpenError};
+use crate::error::Fault;
 use domain::change::Conflict;
 use rusqlite::ffi;
 
@@ -11,6 +11,14 @@ pub(super) enum Halt {
     Conflict(Conflict),
     /// SQLite failed.
     Failed(rusqlite::Error),
+    /// What was read or is to be written can not be.
+    Broken(Fault),
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Halt {
+        Halt::Broken(fault)
+    }
 }
 
 impl From<rusqlite::Error> for Halt {
@@ -62,9 +70,4 @@ pub(super) fn is_fatal(error: &rusqlite::Error) -> bool {
         ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_NOMEM => false,
         code => matches!(code & 0xff, ffi::SQLITE_IOERR | ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB),
     }
-}
-
-/// One line for the operator.
-pub(super) fn refuse(what: impl std::fmt::Display) -> OpenError {
-    OpenError::Refused(what.to_string())
 }

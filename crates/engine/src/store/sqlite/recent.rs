@@ -49,7 +49,7 @@ impl Recent {
         let mut name = path.as_os_str().to_owned();
         name.push("-shm");
         let shm = File::open(&name)
-            .map_err(|error| super::fault::refuse(format!("{}: {error}", Path::new(&name).display())))?;
+            .map_err(|error| crate::store::refuse(format!("{}: {error}", Path::new(&name).display())))?;
         let read = Read { mark: Mark([0; HEADER_BYTES]), sessions: HashMap::new() };
         Ok(Recent { shm, read: Mutex::new(read) })
     }

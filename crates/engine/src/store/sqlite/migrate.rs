@@ -1,6 +1,6 @@
 //! Has the database the tables this program was written for?
 
-use super::fault::refuse;
+use crate::store::refuse;
 use crate::error::OpenError;
 use domain::token::Digest;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,7 +17,7 @@ pub(super) struct Migration {
 
 macro_rules! migration {
     ($name:literal) => {
-        Migration { name: $name, sql: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")) }
+        Migration { name: $name, sql: include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")) }
     };
 }
 
@@ -36,6 +36,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0011_links"),
     migration!("0012_admin"),
     migration!("0013_factors"),
+    migration!("0014_strands"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

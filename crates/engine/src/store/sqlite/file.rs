@@ -1,7 +1,7 @@
 //! Where do the database's files lie, and who may read them?
 
-use super::fault::refuse;
-use super::{Place, connection, migrate};
+use crate::store::refuse;
+use super::{connection, migrate};
 use crate::error::OpenError;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -19,21 +19,20 @@ pub(super) struct Home {
 
 impl Home {
     /// Makes the folder if it is not there, readable by its owner alone whatever the umask (SEC-111).
-    pub fn make(place: &Place) -> Result<Home, OpenError> {
-        match place {
-            Place::File(path) => {
+    ///
+    /// Without a path it is a folder of its own, gone with the store.
+    pub fn make(path: Option<&Path>) -> Result<Home, OpenError> {
+        match path {
+            Some(path) => {
                 let folder = match path.parent() {
                     Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
                     Some(_) | None => PathBuf::from("."),
                 };
                 make_folder(&folder)?;
                 refuse_network(&folder)?;
-                Ok(Home { path: path.clone(), folder, temporary: false })
+                Ok(Home { path: path.to_owned(), folder, temporary: false })
             }
-            Place::Postgres(address, _) => {
-                Err(refuse(format!("{}: PostgreSQL is not built in yet", address.hosts())))
-            }
-            Place::Memory => {
+            None => {
                 let folder = make_temporary()?;
                 Ok(Home { path: folder.join("countersign.db"), folder, temporary: true })
             }

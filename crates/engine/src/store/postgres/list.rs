@@ -1,0 +1,323 @@
+//! How does PostgreSQL run the statements of a list, all or none, in one round trip?
+//!
+//! Everything is sent at once: the beginning, the statements, the end. A statement that must touch a row fails where it
+//! touches none, and with it the whole list; the end then undoes it.
+
+use super::fault::Trouble;
+use super::session::{Session, bound};
+use super::strand::{self, Strand};
+use super::writers::Writer;
+use crate::error::Fault;
+use crate::store::apply::{Answer, List, Question, looks_round, moment, tells, writes_late};
+use crate::store::events::{Head, Trail};
+use crate::store::links;
+use crate::store::row::Row;
+use crate::store::sql::Sql;
+use crate::store::step::{Expect, Step};
+use crate::store::trail::{BOUNDARY, Boundary};
+use crate::store::users;
+use crate::store::value::{Value, values};
+use domain::change::{Applied, Change, Conflict};
+use domain::event::Event;
+use domain::id::UserId;
+use domain::trail::Seal;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use tokio_postgres::{Client, Error, Row as Found, Statement};
+
+const NEXT_USER: &str = "SELECT nextval('user_ids')";
+/// A number that was given from outside is not given again.
+static SKIP_TO: Sql = Sql::same("SELECT setval('user_ids', $1) FROM user_ids WHERE last_value < $1");
+
+/// What became of a list.
+#[derive(Debug)]
+pub(super) enum Run {
+    /// It is applied and durable.
+    Done(Applied),
+    /// It meets what is stored; nothing is written.
+    Conflict(Conflict),
+    /// Nothing is written, and another try may succeed.
+    Again,
+    /// Another writes the same strand; nothing is written.
+    Moved,
+    /// The connection is gone and nothing is written.
+    Lost(String),
+    /// The connection is gone and the list is perhaps applied: it is if the strand has this row.
+    Perhaps(Option<(Head, Applied)>, String),
+    /// It can not be applied.
+    Failed(Fault),
+}
+
+/// A list on its way.
+struct Plan<'a> {
+    steps: Vec<Step<'a>>,
+    statements: Vec<Statement>,
+    list: List,
+    /// Where the strand will end.
+    head: Option<(Head, Seal)>,
+}
+
+/// Applies a list.
+pub(super) async fn run(writer: &mut Writer, changes: &[Change]) -> Run {
+    match attempt(writer, changes).await {
+        Ok(run) => run,
+        Err(Stop::Fault(fault)) => Run::Failed(fault),
+        Err(Stop::Client(error)) => {
+            let run = before_the_end(&error);
+            if !matches!(run, Run::Lost(_)) {
+                // What was begun is undone; if that fails, the connection is dropped and with it the transaction.
+                if writer.session.client().batch_execute("ROLLBACK").await.is_err() {
+                    writer.session.abandon();
+                }
+            }
+            run
+        }
+    }
+}
+
+/// Why a list did not get as far as its end.
+enum Stop {
+    Client(Error),
+    Fault(Fault),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Client(error)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
+
+async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
+    let Writer { session, strand, key, .. } = writer;
+    if tells(changes) && strand.is_none() {
+        *strand = Some(Strand::take(session, key).await?);
+    }
+    let nobodys = Strand::none(key);
+    let strand_now = strand.as_ref().unwrap_or(&nobodys);
+    let added = new_users(session, changes).await?;
+    let asks = changes.iter().any(|change| Question::of(change).is_some());
+    let begin = if looks_round(changes) { "BEGIN ISOLATION LEVEL SERIALIZABLE" } else { "BEGIN" };
+    if asks {
+        session.client().batch_execute(begin).await?;
+    }
+    let mut answers = Vec::with_capacity(changes.len());
+    for change in changes {
+        answers.push(answer(session, change).await?);
+    }
+    let (mut trail, first) = strand_now.trail(moment(changes));
+    let first = match first.filter(|_| tells(changes)) {
+        Some(event) => Some(strand::counted(session, strand_now.number(), event).await?),
+        None => None,
+    };
+    let mut plan = plan(changes, &answers, added, (&mut trail, first.as_ref()))?;
+    for step in &plan.steps {
+        plan.statements.push(session.prepared(&text(step)).await?);
+    }
+    let sent = send(session.client(), (!asks).then_some(begin), &plan).await;
+    let run = judge(&mut plan, sent);
+    let head = plan.head;
+    if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, head, strand) {
+        strand.moved(head, seal);
+    }
+    Ok(run)
+}
+
+/// The ids of the users that a list adds; taken beforehand, because later statements and the trail name them.
+async fn new_users(session: &Session, changes: &[Change]) -> Result<VecDeque<UserId>, Stop> {
+    let unnumbered = |change: &&Change| matches!(change, Change::AddUser(user) if user.id.is_none());
+    let mut numbers = VecDeque::new();
+    for _ in changes.iter().filter(unnumbered) {
+        let rows = session.query(NEXT_USER, &[]).await?;
+        let row = rows.first().ok_or(Stop::Fault(Fault::Gone("the numbers of users")))?;
+        numbers.push_back(UserId(row.try_get(0)?));
+    }
+    Ok(numbers)
+}
+
+async fn answer(session: &Session, change: &Change) -> Result<Answer, Stop> {
+    match Question::of(change) {
+        None => Ok(Answer::Nothing),
+        Some(Question::Boundary { before, at }) => {
+            let rows = session.query(BOUNDARY.postgres, &values![before.millis()]).await?;
+            let bounds: Result<_, Fault> = rows.iter().map(|row| Boundary::read(&Row::Postgres(row))).collect();
+            Ok(Answer::bounds(bounds?, at))
+        }
+        Some(Question::Counts(offer)) => {
+            let mut counts = Vec::with_capacity(offer.letters.len());
+            for offered in &offer.letters {
+                let values = links::counted(offered, offered.letter.at);
+                for row in session.query(links::COUNT.postgres, &values).await? {
+                    counts.push((row.try_get(0)?, row.try_get(1)?));
+                }
+            }
+            Ok(Answer::counts(offer, counts))
+        }
+    }
+}
+
+fn plan<'a>(
+    changes: &'a [Change],
+    answers: &'a [Answer],
+    numbers: VecDeque<UserId>,
+    (trail, first): (&mut Trail<'_>, Option<&'a Event>),
+) -> Result<Plan<'a>, Fault> {
+    let mut list = List::with_numbers(numbers);
+    let mut steps: Vec<Step<'a>> = Vec::with_capacity(changes.len() + 2);
+    steps.extend(writes_late(changes).map(users::hold));
+    steps.extend(first.map(|event| trail.add(event, None)));
+    for (change, answer) in changes.iter().zip(answers) {
+        steps.extend(list.steps(change, answer, trail)?);
+    }
+    let given = |change: &Change| if let Change::AddUser(user) = change { user.id } else { None };
+    steps.extend(changes.iter().filter_map(given).map(|id| Step::any(&SKIP_TO, values![id.0])));
+    let mut head = None;
+    if let Some(step) = trail.move_head() {
+        if let Some(Value::Blob(seal)) = step.values.get(1) {
+            let seal = seal.as_ref().try_into().map_err(|_| Fault::Gone("a seal"))?;
+            head = Some((trail.head(), Seal::from_bytes(seal)));
+        }
+        steps.push(step);
+    }
+    Ok(Plan { statements: Vec::with_capacity(steps.len()), steps, list, head })
+}
+
+/// A statement that must touch a row is made to fail where it touches none: it divides by their number.
+fn text(step: &Step<'_>) -> String {
+    let sql = step.sql.postgres;
+    let returning = if sql.starts_with("SELECT") || sql.contains(" RETURNING ") { "" } else { " RETURNING 1" };
+    match step.expect {
+        Expect::Anything | Expect::Ended | Expect::Removed => sql.to_owned(),
+        Expect::Row(_) | Expect::User => {
+            format!("WITH touched AS ({sql}{returning}) SELECT 1 / count(*) FROM touched")
+        }
+    }
+}
+
+/// What one statement gave.
+enum Gave {
+    Nothing,
+    Rows(Vec<Found>),
+    Count(u64),
+}
+
+type Sent<'c> = Pin<Box<dyn Future<Output = Result<Gave, Error>> + Send + 'c>>;
+
+/// Awaits all, each begun before the next one: what they send is sent in order.
+pub(super) async fn in_order<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut sent: Vec<(Pin<Box<F>>, Option<F::Output>)> = sent.map(|one| (Box::pin(one), None)).collect();
+    poll_fn(|cx| {
+        let mut pending = false;
+        for (one, answer) in &mut sent {
+            if answer.is_none() {
+                match one.as_mut().poll(cx) {
+                    Poll::Ready(result) => *answer = Some(result),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    sent.into_iter().filter_map(|(_, answer)| answer).collect()
+}
+
+/// Sends all of it before the first answer; gives what came of each, the beginning and the end included.
+async fn send(client: &Client, begin: Option<&str>, plan: &Plan<'_>) -> Vec<Result<Gave, Error>> {
+    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(plan.steps.len() + 2);
+    sent.push(Box::pin(async move {
+        match begin {
+            Some(words) => client.batch_execute(words).await.map(|()| Gave::Nothing),
+            None => Ok(Gave::Nothing),
+        }
+    }));
+    for (step, statement) in plan.steps.iter().zip(&plan.statements) {
+        sent.push(Box::pin(async move {
+            let values = bound(&step.values);
+            match step.expect {
+                Expect::Removed => client.execute(statement, &values).await.map(Gave::Count),
+                Expect::Anything | Expect::Row(_) | Expect::User | Expect::Ended => {
+                    client.query(statement, &values).await.map(Gave::Rows)
+                }
+            }
+        }));
+    }
+    sent.push(Box::pin(async move { client.batch_execute("COMMIT").await.map(|()| Gave::Nothing) }));
+    in_order(sent.into_iter()).await
+}
+
+fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {
+    let last = sent.len().saturating_sub(1);
+    let mut perhaps = None;
+    for (at, result) in sent.into_iter().enumerate() {
+        let step = at.checked_sub(1).and_then(|at| plan.steps.get(at));
+        match result {
+            Ok(gave) => {
+                if let Some(step) = step
+                    && let Err(fault) = take(step.expect, gave, &mut plan.list)
+                {
+                    // It is committed all the same; what it gave can not be read.
+                    return Run::Failed(fault);
+                }
+            }
+            Err(error) => match Trouble::of(&error) {
+                Trouble::Again => return Run::Again,
+                Trouble::Conflict(Conflict::Stale) if step.is_some_and(|step| moves(plan, step)) => return Run::Moved,
+                Trouble::Conflict(conflict) => return Run::Conflict(conflict),
+                Trouble::Untouched => {
+                    return match step {
+                        Some(step) if moves(plan, step) => Run::Moved,
+                        Some(Step { expect: Expect::Row(conflict), .. }) => Run::Conflict(*conflict),
+                        _ => Run::Conflict(Conflict::IdTaken),
+                    };
+                }
+                Trouble::Failed(why) => return Run::Failed(Fault::Database(why)),
+                Trouble::Skipped => {}
+                Trouble::Lost(why) if error.as_db_error().is_some() && at < last => return Run::Lost(why),
+                Trouble::Lost(why) => perhaps = Some(why),
+            },
+        }
+    }
+    let applied = plan.list.applied();
+    match perhaps {
+        None => Run::Done(applied),
+        Some(why) => Run::Perhaps(plan.head.map(|(head, _)| (head, applied)), why),
+    }
+}
+
+/// Whether a step is the one that moves the head of the strand.
+fn moves(plan: &Plan<'_>, step: &Step<'_>) -> bool {
+    plan.head.is_some() && plan.steps.last().is_some_and(|last| std::ptr::eq(last, step))
+}
+
+fn take(expect: Expect, gave: Gave, list: &mut List) -> Result<(), Fault> {
+    match (expect, gave) {
+        (Expect::Ended, Gave::Rows(rows)) => {
+            for row in &rows {
+                list.sum.ended += u64::from(Row::Postgres(row).bool(0)?);
+            }
+        }
+        (Expect::Removed, Gave::Count(count)) => list.sum.removed += count,
+        (_, Gave::Nothing | Gave::Rows(_) | Gave::Count(_)) => {}
+    }
+    Ok(())
+}
+
+/// What an error means that came before the end was sent: nothing is written.
+fn before_the_end(error: &Error) -> Run {
+    match Trouble::of(error) {
+        Trouble::Again => Run::Again,
+        Trouble::Conflict(conflict) => Run::Conflict(conflict),
+        Trouble::Lost(why) => Run::Lost(why),
+        trouble @ (Trouble::Untouched | Trouble::Skipped | Trouble::Failed(_)) => {
+            Run::Failed(trouble.into_fault())
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! How does one PostgreSQL hold everything, for many nodes?
+//!
+//! Only SQL that engines with its protocol share is used; docs/postgresql.md lists what is relied upon.
+
+mod fault;
+mod import;
+mod list;
+mod migrate;
+mod readers;
+mod session;
+mod slot;
+mod strand;
+mod writers;
+
+use super::address::{PostgresAddress, PostgresSettings};
+use super::events::Head;
+use super::feed::Feed;
+use super::row::Row;
+use super::value::Value;
+use super::{GONE, ImportSum};
+use crate::error::{Fault, OpenError};
+use crossbeam_channel::Receiver;
+use domain::change::{Applied, Change, Conflict};
+use domain::event::Event;
+use domain::seal::MasterKeyId;
+use domain::trail::TrailKey;
+use list::Run;
+use readers::Readers;
+use session::{Gate, Purpose};
+use slot::Common;
+use std::sync::{Arc, Weak};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use strand::Strand;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use writers::{Writer, Writers};
+
+pub(super) use migrate::is_bound;
+
+/// The longest that one scan may take, in milliseconds.
+const SCAN_MS: u64 = 10_000;
+/// How long a step of the schema waits for a lock before it lets others through and tries again (REL-40).
+const SCHEMA_LOCK_MS: u64 = 2000;
+/// From the moment a list is asked for to its answer; a client is told after at most three seconds (REL-22).
+const PATIENCE: Duration = Duration::from_millis(2500);
+/// How often a list is tried that got in the way of another (REL-25).
+const TRIES: u32 = 4;
+/// Between two questions whether the database is there.
+const PULSE: Duration = Duration::from_millis(500);
+/// Before the next try, about, and twice as long before each further one.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A database on a PostgreSQL, open.
+pub(super) struct Postgres {
+    shared: Arc<Shared>,
+    pulse: JoinHandle<()>,
+}
+
+/// What a list is answered with.
+type Recorded = Result<Result<Applied, Conflict>, Fault>;
+
+struct Shared {
+    readers: Readers,
+    scans: Readers,
+    writers: Writers,
+}
+
+impl Postgres {
+    /// Opens the database; creates its tables if there are none, and brings them up to date.
+    ///
+    /// Refused, with nothing changed: a server that can not be reached, is too old or takes no writes; a wrong name or
+    /// password; missing rights; tables of another program; a schema newer than this program (REL-40); secrets that are
+    /// sealed under another master key (REL-33).
+    pub async fn open(
+        address: &PostgresAddress,
+        settings: &PostgresSettings,
+        trail: Arc<TrailKey>,
+        master: MasterKeyId,
+    ) -> Result<Postgres, OpenError> {
+        let gate = Gate::new(address, settings)?;
+        migrate::prepare(&gate, migrate::MIGRATIONS, master).await?;
+        let common = Arc::new(Common::new(gate, Arc::new(Notify::new())));
+        let wait = Duration::from_millis(settings.pool_wait_ms);
+        let shared = Shared {
+            readers: Readers::keep(&common, settings.readers, wait, Purpose::Work),
+            scans: Readers::keep(&common, 1, wait, Purpose::Scans),
+            writers: Writers::keep(&common, settings.writers, wait, &trail),
+        };
+        let shared = Arc::new(shared);
+        let pulse = tokio::spawn(pulse(Arc::downgrade(&shared)));
+        Ok(Postgres { shared, pulse })
+    }
+
+    /// Applies a list of changes; see [`super::Store::record`].
+    pub async fn record(&self, changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+        let shared = Arc::clone(&self.shared);
+        // A task of its own: it goes on when whoever asked is gone.
+        tokio::spawn(async move { shared.record(&changes).await }).await.map_err(|_| GONE)?
+    }
+
+    /// Adds users; see [`super::Store::import`].
+    pub async fn import(
+        &self,
+        feed: Receiver<Feed>,
+        progress: Arc<AtomicU64>,
+        event: Option<Event>,
+    ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let mut writer = shared.writers.take().await?;
+            let imported = import::run(&mut writer, feed, &progress, event).await;
+            shared.writers.give(writer);
+            imported
+        })
+        .await
+        .map_err(|_| GONE)?
+    }
+
+    /// The first row of a statement that finds few.
+    pub async fn one<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let rows = self.shared.readers.query(sql, values).await?;
+        rows.first().map(|row| read(&Row::Postgres(row))).transpose()
+    }
+
+    /// All rows of a statement that finds few.
+    pub async fn all<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let rows = self.shared.readers.query(sql, values).await?;
+        rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+    }
+
+    /// All rows of a statement that may look at many; nobody else waits for it.
+    pub async fn scan<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: fn(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let rows = self.shared.scans.query(sql, values).await?;
+        rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+    }
+
+    /// Whether the database answers and takes writes at this moment.
+    pub fn is_writable(&self) -> bool {
+        self.shared.readers.is_connected() && self.shared.writers.is_connected()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.pulse.abort();
+    }
+}
+
+/// Asks now and then whether the database still answers: a connection that hangs is cut before a request meets it, and
+/// readiness tells the truth within two seconds (REL-21).
+async fn pulse(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        let Some(shared) = shared.upgrade() else { return };
+        // A failure cuts the connection; that is all there is to do.
+        drop(shared.readers.query("SELECT 1", &[]).await);
+    }
+}
+
+impl Shared {
+    async fn record(&self, changes: &[Change]) -> Recorded {
+        let end = Instant::now() + PATIENCE;
+        let mut pause = PAUSE;
+        let mut tries = 0;
+        loop {
+            let mut writer = self.writers.take().await?;
+            let run = match tokio::time::timeout_at(end, list::run(&mut writer, changes)).await {
+                Ok(run) => run,
+                Err(_) => {
+                    writer.abandon();
+                    return Err(Fault::Database("the database took too long for a change".to_owned()));
+                }
+            };
+            let why = match run {
+                Run::Done(applied) => {
+                    self.writers.give(writer);
+                    return Ok(Ok(applied));
+                }
+                Run::Conflict(conflict) => {
+                    self.writers.give(writer);
+                    return Ok(Err(conflict));
+                }
+                Run::Failed(fault) => {
+                    self.writers.give(writer);
+                    return Err(fault);
+                }
+                Run::Again => {
+                    self.writers.give(writer);
+                    "other changes were always in the way".to_owned()
+                }
+                Run::Moved => {
+                    writer.strand = None;
+                    self.writers.give(writer);
+                    "the trail always had moved on".to_owned()
+                }
+                Run::Lost(why) => {
+                    writer.abandon();
+                    why
+                }
+                Run::Perhaps(proof, why) => {
+                    let strand = writer.abandon();
+                    let known = match strand.zip(proof) {
+                        Some((strand, proof)) => self.settle(changes, strand, proof, end).await,
+                        None => None,
+                    };
+                    return known.unwrap_or(Err(Fault::Database(why)));
+                }
+            };
+            tries += 1;
+            if tries == TRIES || Instant::now() >= end {
+                return Err(Fault::Database(why));
+            }
+            tokio::time::sleep(slot::spread(pause)).await;
+            pause *= 2;
+        }
+    }
+
+    /// Finds out what became of a list whose answer was lost (REL-24). None: it can not be known in time.
+    ///
+    /// The list is sent again for the same place in the same strand. Of the two only one can move the head from there:
+    /// either this one does, or the lost one has, and then its last row stands in that place with its seal.
+    async fn settle(
+        &self,
+        changes: &[Change],
+        strand: Strand,
+        proof: (Head, Applied),
+        end: Instant,
+    ) -> Option<Recorded> {
+        let search = async {
+            loop {
+                let mut writer = self.writers.take().await.ok()?;
+                writer.strand = Some(strand.clone());
+                match settle_by(&mut writer, changes, proof).await {
+                    Some(outcome) => {
+                        self.writers.give(writer);
+                        return Some(outcome);
+                    }
+                    None => drop(writer.abandon()),
+                }
+            }
+        };
+        tokio::time::timeout_at(end, search).await.ok().flatten()
+    }
+}
+
+/// One try to find out. None: this connection could not tell.
+async fn settle_by(
+    writer: &mut Writer,
+    changes: &[Change],
+    (head, applied): (Head, Applied),
+) -> Option<Recorded> {
+    let conflict = match list::run(writer, changes).await {
+        Run::Done(applied) => return Some(Ok(Ok(applied))),
+        Run::Failed(fault) => return Some(Err(fault)),
+        // What stands in the way may be the lost list itself.
+        Run::Conflict(conflict) => Some(conflict),
+        Run::Moved => None,
+        Run::Again | Run::Lost(_) | Run::Perhaps(..) => return None,
+    };
+    let was_applied = writer.strand.take()?.has(&writer.session, head).await.ok()?;
+    match conflict {
+        _ if was_applied => Some(Ok(Ok(applied))),
+        Some(conflict) => Some(Ok(Err(conflict))),
+        // Another has taken the place: the lost list can not be applied any more.
+        None => Some(Err(Fault::Contended("the trail"))),
+    }
+}
+
+/// Draws from the operating system; false when it has no chance.
+#[expect(clippy::disallowed_methods, reason = "spreads tries; nothing secret, nothing that an answer shows")]
+fn draw(bytes: &mut [u8]) -> bool {
+    getrandom::fill(bytes).is_ok()
+}

@@ -1,0 +1,254 @@
+//! How is a connection to PostgreSQL made, and how does one tell that it is of no use any more?
+
+use super::fault::{Trouble, told};
+use crate::error::{Fault, OpenError};
+use crate::store::address::{PostgresAddress, PostgresSettings, PostgresTls};
+use crate::store::refuse;
+use crate::store::value::Value;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Row, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// For everything that belongs to making a connection, the words about time-outs included.
+const CONNECT: Duration = Duration::from_secs(4);
+/// More statements than there are; texts beyond it are prepared each time.
+const STATEMENTS: usize = 256;
+
+/// Where to connect, with certificates read once.
+pub(super) struct Gate {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    settings: PostgresSettings,
+    /// For messages.
+    pub hosts: String,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Short statements.
+    Work,
+    /// Statements that look at many rows.
+    Scans,
+    /// Changes of the schema: a lock is waited for only shortly.
+    Schema,
+}
+
+impl Gate {
+    /// Reads the certificates. Refused: a file that can not be read or holds none.
+    pub fn new(address: &PostgresAddress, settings: &PostgresSettings) -> Result<Gate, OpenError> {
+        let tls = match address.tls() {
+            PostgresTls::Off => None,
+            PostgresTls::Verified { roots } => {
+                let roots = roots.as_deref().map_or_else(|| Ok(public_roots()), read_roots)?;
+                let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+                let config = ClientConfig::builder_with_provider(provider)
+                    .with_safe_default_protocol_versions()
+                    .map_err(|error| refuse(format!("TLS: {error}")))?
+                    .with_root_certificates(roots)
+                    .with_no_client_auth();
+                Some(MakeRustlsConnect::new(config))
+            }
+        };
+        Ok(Gate { config: address.config(), tls, settings: *settings, hosts: address.hosts() })
+    }
+
+    /// A connection that is set up. Fails within a few seconds, with a sentence.
+    pub async fn connect(&self, purpose: Purpose, woken: &Arc<Notify>) -> Result<Session, String> {
+        let work = async {
+            let (client, ended, driver) = match &self.tls {
+                None => self.connect_by(NoTls, woken).await?,
+                Some(tls) => self.connect_by(tls.clone(), woken).await?,
+            };
+            let session = Session { client, ended, driver, statements: RwLock::default() };
+            session.client.batch_execute(&self.words(purpose)).await?;
+            Ok(session)
+        };
+        match tokio::time::timeout(CONNECT, work).await {
+            Ok(connected) => connected.map_err(|error| told(&error)),
+            Err(_) => Err(format!("no answer within {} seconds", CONNECT.as_secs())),
+        }
+    }
+
+    async fn connect_by<T>(
+        &self,
+        tls: T,
+        woken: &Arc<Notify>,
+    ) -> Result<(Client, Arc<Ended>, JoinHandle<()>), tokio_postgres::Error>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
+        let (client, connection) = self.config.connect(tls).await?;
+        let ended = Arc::new(Ended::default());
+        let driver = tokio::spawn(drive(connection, Arc::clone(&ended), Arc::clone(woken)));
+        Ok((client, ended, driver))
+    }
+
+    /// Every limit is set on the connection, whatever the server's own defaults are.
+    fn words(&self, purpose: Purpose) -> String {
+        let PostgresSettings { lock_timeout_ms, idle_in_transaction_timeout_ms, .. } = self.settings;
+        let (statement, lock) = match purpose {
+            Purpose::Work => (self.settings.statement_timeout_ms, lock_timeout_ms),
+            Purpose::Scans => (super::SCAN_MS, lock_timeout_ms),
+            Purpose::Schema => (0, super::SCHEMA_LOCK_MS),
+        };
+        format!(
+            "SET statement_timeout = '{statement}ms'; SET lock_timeout = '{lock}ms'; \
+             SET idle_in_transaction_session_timeout = '{idle_in_transaction_timeout_ms}ms'; \
+             SET synchronous_commit = '{}'; SET TIME ZONE 'UTC'; \
+             SET default_transaction_isolation = 'read committed'",
+            self.settings.synchronous_commit.name(),
+        )
+    }
+}
+
+fn public_roots() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+}
+
+fn read_roots(path: &Path) -> Result<RootCertStore, OpenError> {
+    let unreadable = |error: String| refuse(format!("{}: {error}", path.display()));
+    let mut roots = RootCertStore::empty();
+    for certificate in
+        CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?
+    {
+        let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unreadable("there is no certificate in this file (PEM)".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// Moves the bytes of a connection until it ends; a notification wakes those who wait for one.
+async fn drive<S, T>(mut connection: Connection<S, T>, ended: Arc<Ended>, woken: Arc<Notify>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => woken.notify_waiters(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(error = told(&error), "a connection to the database has ended");
+                break;
+            }
+            None => break,
+        }
+    }
+    ended.tell();
+}
+
+/// Whether a connection has ended.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    flag: AtomicBool,
+    told: Notify,
+}
+
+impl Ended {
+    fn tell(&self) {
+        self.flag.store(true, Ordering::Release);
+        self.told.notify_waiters();
+        self.told.notify_one();
+    }
+
+    /// Whether it has.
+    pub fn has(&self) -> bool {
+        self.flag.load(Ordering::Acquire)
+    }
+
+    /// Is ready once it has.
+    pub async fn wait(&self) {
+        while !self.has() {
+            let told = self.told.notified();
+            if self.has() {
+                return;
+            }
+            told.await;
+        }
+    }
+}
+
+/// A connection with its prepared statements. Several may ask at the same time; answers come in order.
+pub(super) struct Session {
+    client: Client,
+    ended: Arc<Ended>,
+    driver: JoinHandle<()>,
+    statements: RwLock<HashMap<String, Statement>>,
+}
+
+impl Session {
+    /// The client itself.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether it is of no use any more.
+    pub fn has_ended(&self) -> bool {
+        self.ended.has() || self.client.is_closed()
+    }
+
+    /// Tells when it has ended; outlives it.
+    pub fn ended(&self) -> Arc<Ended> {
+        Arc::clone(&self.ended)
+    }
+
+    /// Ends it at once: nobody can know any more what it would still answer.
+    pub fn abandon(&self) {
+        self.driver.abort();
+        self.ended.tell();
+    }
+
+    /// A prepared statement; prepared once for each text.
+    pub async fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        let mut known = self.statements.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < STATEMENTS {
+            known.insert(sql.to_owned(), statement.clone());
+        }
+        Ok(statement)
+    }
+
+    /// All rows of a statement.
+    pub async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.prepared(sql).await?;
+        self.client.query(&statement, &bound(values)).await
+    }
+}
+
+/// As the client library takes them.
+pub(super) fn bound<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The client closes properly when it is dropped, and the driver ends by itself; one that hangs is cut.
+        if self.ended.has() {
+            self.driver.abort();
+        }
+    }
+}
+
+/// What stands between a look and its answer.
+pub(super) fn look_fault(error: &tokio_postgres::Error) -> Fault {
+    Trouble::of(error).into_fault()
+}

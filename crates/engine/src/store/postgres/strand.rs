@@ -1,0 +1,111 @@
+//! Which strand of the trail does a connection write?
+//!
+//! Each connection takes a strand that nobody has written to for a while, or begins one. That is only a habit: what
+//! keeps two writers apart is that the head of a strand moves from one known place to the next, or not at all.
+
+use super::session::Session;
+use crate::error::Fault;
+use crate::store::events::{self, Head, Left, Trail};
+use crate::store::row::Row;
+use crate::store::value::values;
+use domain::event::Event;
+use domain::time::Moment;
+use domain::trail::{Seal, TrailKey};
+use std::sync::Arc;
+
+/// A strand that was not written to for so long is free.
+const QUIET_MS: i64 = 10_000;
+
+/// Takes the strand that was quiet for longest.
+const TAKE: &str = "UPDATE trail_heads SET used_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
+     WHERE strand = (SELECT strand FROM trail_heads WHERE strand > 0 \
+         AND used_at < CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1 \
+         ORDER BY used_at, strand LIMIT 1 FOR UPDATE SKIP LOCKED) \
+     RETURNING strand";
+const NEXT: &str = "SELECT coalesce(max(strand), 0) + 1 FROM trail_heads";
+/// Begins one. Two who begin at the same time would have the same number: one of them tries again. Numbers have no gaps,
+/// so that a strand that was taken out is missed.
+const BEGIN: &str = "INSERT INTO trail_heads (strand, place, seal, used_at) \
+     VALUES ($1, 0, $2, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) \
+     ON CONFLICT (strand) DO NOTHING RETURNING strand";
+const HAS: &str = "SELECT hash FROM events WHERE strand = $1 AND place = $2";
+
+/// A strand of the trail, as far as it is known to be durable.
+#[derive(Clone)]
+pub(super) struct Strand {
+    key: Arc<TrailKey>,
+    number: i64,
+    left: Left,
+}
+
+impl Strand {
+    /// Takes a free strand, or begins one.
+    pub async fn take(session: &Session, key: &Arc<TrailKey>) -> Result<Strand, tokio_postgres::Error> {
+        loop {
+            let mut rows = session.query(TAKE, &values![QUIET_MS]).await?;
+            if rows.is_empty() {
+                let next = session.query(NEXT, &[]).await?;
+                let number: i64 = next.first().map_or(Ok(1), |row| row.try_get(0))?;
+                let seal = key.seal_head(number, 0, &Seal::NONE);
+                rows = session.query(BEGIN, &values![number, seal.bytes()]).await?;
+            }
+            if let Some(row) = rows.first() {
+                let mut strand = Strand { key: Arc::clone(key), number: row.try_get(0)?, left: Left::default() };
+                strand.look(session).await?;
+                return Ok(strand);
+            }
+        }
+    }
+
+    /// For lists that write no event.
+    pub fn none(key: &Arc<TrailKey>) -> Strand {
+        Strand { key: Arc::clone(key), number: 0, left: Left::default() }
+    }
+
+    async fn look(&mut self, session: &Session) -> Result<(), tokio_postgres::Error> {
+        let mut left = Left::default();
+        for row in session.query(events::END_OF_STRAND.postgres, &values![self.number]).await? {
+            // A row that can not be read is as good as none: the trail is then noted to be broken.
+            if let Err(fault) = left.read(&Row::Postgres(&row)) {
+                tracing::error!(strand = self.number, %fault, "the end of a strand of the trail can not be read");
+            }
+        }
+        // A strand that has no row yet has a head all the same, so that it can be moved.
+        if left.last.is_none() {
+            left.head = left.head.filter(|(place, _)| *place != 0);
+        }
+        self.left = left;
+        Ok(())
+    }
+
+    /// The end as it grows within a list, with the event that has to come first when it is not as it was left.
+    pub fn trail(&self, at: Moment) -> (Trail<'_>, Option<Event>) {
+        Trail::begin(&self.key, self.number, &self.left, at)
+    }
+
+    /// The trail ends here now.
+    pub fn moved(&mut self, head: Head, seal: Seal) {
+        self.left = Left { last: Some((head.place, Some(head.seal))), head: Some((head.place, seal)) };
+    }
+
+    /// Whether a list that ends here was committed: its last row stands in its place, with its seal.
+    pub async fn has(&self, session: &Session, head: Head) -> Result<bool, tokio_postgres::Error> {
+        let rows = session.query(HAS, &values![self.number, head.place]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let hash: Option<&[u8]> = row.try_get(0)?;
+        Ok(hash == Some(head.seal.bytes().as_slice()))
+    }
+
+    /// The number.
+    pub fn number(&self) -> i64 {
+        self.number
+    }
+}
+
+/// What is said of rows that were there before the strand had seals.
+pub(super) async fn counted(session: &Session, strand: i64, event: Event) -> Result<Event, Fault> {
+    let (sql, values) = events::count(strand);
+    let rows = session.query(sql.postgres, &values).await.map_err(|error| super::session::look_fault(&error))?;
+    let count = rows.first().map_or(Ok(0), |row| Row::Postgres(row).int(0))?;
+    Ok(events::with_count(event, count))
+}

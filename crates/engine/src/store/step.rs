@@ -1,0 +1,43 @@
+//! What does one statement of a change list rely on?
+
+use super::sql::Sql;
+use super::value::Value;
+use domain::change::Conflict;
+
+/// A statement with its values and what must come of it.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    /// What is run.
+    pub sql: &'static Sql,
+    /// Bound to its parameters.
+    pub values: Vec<Value<'a>>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// What must come of a statement, or the list is not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Anything.
+    Anything,
+    /// A row was written, or found by a statement that only reads; otherwise this conflict.
+    Row(Conflict),
+    /// A user was added, and its id comes back; otherwise its id was somebody's.
+    User,
+    /// Each row that comes back says whether a session that was of use has ended.
+    Ended,
+    /// The rows that were deleted are counted.
+    Removed,
+}
+
+impl<'a> Step<'a> {
+    /// With any outcome.
+    pub fn any(sql: &'static Sql, values: Vec<Value<'a>>) -> Step<'a> {
+        Step { sql, values, expect: Expect::Anything }
+    }
+
+    /// That must touch a row; if not, what was read is not so any more.
+    pub fn fresh(sql: &'static Sql, values: Vec<Value<'a>>) -> Step<'a> {
+        Step { sql, values, expect: Expect::Row(Conflict::Stale) }
+    }
+}
