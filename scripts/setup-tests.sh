@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests run on: a browser with its driver, and for the interoperability tests a Python environment
-# with Django and a folder of Node packages with NestJS, both at the versions pinned in crates/server/tests/interop.
+# Installs what the tests run on: PostgreSQL's server programs, a browser with its driver, and for the interoperability
+# tests a Python environment with Django and a folder of Node packages with NestJS, both at the versions pinned in
+# crates/server/tests/interop.
 #
 # Quick when everything is there. Fails when something is missing and cannot be installed: the tests never skip.
 set -eu
@@ -20,6 +21,18 @@ first_of() {
     return 1
 }
 
+# Whether PostgreSQL's server programs are where the tests look for them, in crates/testbed.
+has_postgres() {
+    if [ -n "${COUNTERSIGN_POSTGRES_BIN:-}" ]; then
+        [ -x "$COUNTERSIGN_POSTGRES_BIN/initdb" ]
+        return
+    fi
+    for folder in "$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do
+        [ -x "$folder/initdb" ] && return 0
+    done
+    first_of initdb
+}
+
 # Debian names of what is missing, separated by spaces.
 missing_programs() {
     command -v python3 >/dev/null || printf 'python3 '
@@ -32,6 +45,19 @@ missing_programs() {
     # Cookie mode is proved in a real browser.
     first_of chromium chromium-browser google-chrome-stable google-chrome || printf 'chromium '
     first_of chromedriver chromium.chromedriver || printf 'chromium-driver '
+    has_postgres || printf 'postgresql '
+    # Makes the certificates of test servers.
+    command -v openssl >/dev/null || printf 'openssl '
+}
+
+# Debian makes and starts a server of its own after the installation; the tests want the programs alone.
+install_without_server() {
+    only=/etc/postgresql-common/createcluster.d/countersign-tests.conf
+    case " $* " in *" postgresql "*) mkdir -p "${only%/*}" && echo 'create_main_cluster = false' >"$only" ;; esac
+    status=0
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || status=$?
+    rm -f "$only"
+    return "$status"
 }
 
 install_programs() {
@@ -41,14 +67,15 @@ install_programs() {
         say "installing $missing"
         apt-get update -qq
         # shellcheck disable=SC2086 # one word for each package is meant
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+        install_without_server $missing
     fi
     missing=$(missing_programs)
     [ -z "$missing" ] && return 0
     say "missing: $missing" >&2
     say "On Debian or Ubuntu: sudo apt-get install $missing" >&2
-    say "Elsewhere: Python 3.10 or newer with venv, Node 18 or newer with npm, curl, and Chromium or Chrome with the" >&2
-    say "chromedriver of its version. Then run this script again." >&2
+    say "Elsewhere: Python 3.10 or newer with venv, Node 18 or newer with npm, curl, openssl, Chromium or Chrome with the" >&2
+    say "chromedriver of its version, and the server programs of PostgreSQL 14 or newer (COUNTERSIGN_POSTGRES_BIN names" >&2
+    say "their folder; no server need run). Then run this script again." >&2
     exit 1
 }
 

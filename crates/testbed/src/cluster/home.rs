@@ -1,0 +1,78 @@
+//! What lies in a cluster's folder?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::setup::{Setup, line};
+use crate::certificate;
+use crate::machine::digits;
+use crate::programs::Owner;
+
+/// A cluster's folder. The supervisor removes it.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: PathBuf,
+    owner: Owner,
+}
+
+impl Home {
+    /// A new folder that only the user enters who runs the server.
+    pub(super) fn new() -> Home {
+        let owner = Owner::of_clusters();
+        // Short: a socket's path has room for a hundred bytes.
+        let folder = std::env::temp_dir().join(format!("countersign-pg-{}", digits()));
+        owner.make_folder(&folder);
+        Home { folder, owner }
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the database's files lie.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub(super) fn authority(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub(super) fn log(&self) -> String {
+        // Not yet there before the first start.
+        fs::read(self.folder.join("log"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Makes a certificate for these names, and its authority.
+    pub(super) fn certify(&self, names: &[String]) {
+        certificate::make(self.owner, &self.folder, names);
+    }
+
+    /// Writes all settings anew.
+    pub(super) fn configure(&self, setup: &Setup, port: u16) {
+        let mut text = setup.lines();
+        let folder = self.folder.to_string_lossy();
+        text += &line("listen_addresses", "127.0.0.1");
+        text += &line("port", &port.to_string());
+        text += &line("unix_socket_directories", &folder);
+        if !setup.names().is_empty() {
+            text += &line("ssl", "on");
+            text += &line("ssl_cert_file", &format!("{folder}/server.pem"));
+            text += &line("ssl_key_file", &format!("{folder}/server.key"));
+        }
+        self.owner.write(&self.data().join("postgresql.conf"), text);
+    }
+
+    /// Whether the server of this process id accepts connections. It says so in the file that names it.
+    pub(super) fn is_ready(&self, process: i32) -> bool {
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.first() == Some(&process.to_string().as_str()) && lines.get(7) == Some(&"ready")
+    }
+}

@@ -1,0 +1,62 @@
+# Keeps one PostgreSQL server for a test process, and clears up after it however it ends.
+#
+# $1 is the cluster's folder, the rest is the server's command. A line on standard input starts the server, whose process
+# id is printed; the end of the input ends the server at once and removes the folder.
+folder=$1
+shift
+# The terminal's signals are for the test process; its end is heard on standard input.
+trap '' HUP INT QUIT TERM
+
+server=
+while read -r _; do
+    # A server that ended is still to be waited for, or its process id would look alive to the next.
+    [ -z "$server" ] || wait "$server"
+    "$@" >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+    echo "$server"
+done
+
+# State and parent of a process, as "$state" and "$parent". Fails where there is none.
+look() {
+    read -r line <"/proc/$1/stat" || return 1
+    # shellcheck disable=SC2086 # words are meant: process, (name), state, parent
+    set -- ${line##*) }
+    state=$1 parent=$2
+}
+
+# Processes that were stopped hear no other signal.
+wake() {
+    for stat in /proc/[0-9]*; do
+        look "${stat#/proc/}" && [ "$parent" = "$server" ] && kill -CONT "${stat#/proc/}"
+    done
+    kill -CONT "$server"
+}
+
+running() {
+    look "$server" && [ "$state" != Z ]
+}
+
+end() {
+    wake
+    kill -QUIT "$server"
+    tries=0
+    while running && [ "$tries" -lt 600 ]; do
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    kill -KILL "$server"
+    wait "$server"
+    # A server that was killed left its segment of shared memory; the file names it.
+    segment=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
+    [ -z "$segment" ] || ipcrm -m "$segment"
+}
+
+[ -z "$server" ] || end 2>/dev/null
+
+# A program that fills the folder may outlive the test process for a moment.
+cd / || exit 1
+tries=0
+while ! rm -rf "$folder" 2>/dev/null && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
