@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::machine::{digits, free_port, variable, wait_for};
 use crate::programs::{program, run};
 use crate::{Access, Database, SHARED_VARIABLE};
-use home::Home;
+pub(crate) use home::Home;
 use processes::Process;
 pub use setup::Setup;
 use supervisor::Supervisor;
@@ -53,12 +53,7 @@ struct Running {
 }
 
 impl Cluster {
-    /// A cluster that keeps what it acknowledged, with PostgreSQL's own settings.
-    pub fn start_new() -> Cluster {
-        Cluster::setup().start()
-    }
-
-    /// Chooses what the cluster is like before it starts.
+    /// Chooses what the cluster is like before it starts; as chosen by nobody, it keeps what it acknowledged.
     pub fn setup() -> Setup {
         Setup::default()
     }
@@ -80,7 +75,7 @@ impl Cluster {
     }
 
     /// Starts with what a freshly made `data` folder in the home holds; `fill` makes it.
-    fn raise(setup: Setup, password: &str, fill: impl FnOnce(&Home, &str)) -> Cluster {
+    pub(crate) fn raise(setup: Setup, password: &str, fill: impl FnOnce(&Home, &str)) -> Cluster {
         let home = Home::new();
         let mut server = program("postgres");
         server.arg("-D").arg(home.data());
@@ -105,6 +100,10 @@ impl Cluster {
             }
         }
         panic!("PostgreSQL found no free port:\n{}", cluster.log());
+    }
+
+    pub(crate) fn chosen(&self) -> &Setup {
+        &self.setup
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {

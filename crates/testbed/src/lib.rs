@@ -15,10 +15,12 @@ mod cluster;
 mod database;
 mod machine;
 mod programs;
+mod standby;
 
 pub use access::Access;
 pub use cluster::{Cluster, Setup, Stop};
 pub use database::Database;
+pub use standby::Standby;
 
 /// The variable with the address of a running cluster for [`Cluster::shared`], as its superuser.
 pub const SHARED_VARIABLE: &str = "COUNTERSIGN_TEST_POSTGRES";

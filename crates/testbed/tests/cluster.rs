@@ -121,3 +121,23 @@ fn a_server_with_a_certificate_is_verified_by_it() {
         asked("elsewhere.example")
     );
 }
+
+#[test]
+fn a_synchronous_standby_has_what_was_acknowledged_and_takes_over() {
+    let primary = Cluster::setup().start();
+    let database = primary.database();
+    let standby = primary.standby();
+    standby.wait_until_streaming();
+    standby.synchronous();
+    database.psql("CREATE TABLE t AS SELECT 1 AS n");
+    let there = database.access().at(standby.address());
+    standby.wait_until_level();
+    assert_eq!(there.psql("SELECT n FROM t"), "1");
+    assert!(there.try_psql("INSERT INTO t VALUES (2)").unwrap_err().contains("read-only transaction"));
+    database.psql("INSERT INTO t VALUES (2)");
+    primary.kill();
+    standby.promote();
+    assert_eq!(there.psql("INSERT INTO t VALUES (3); SELECT sum(n) FROM t"), "6");
+    primary.start();
+    assert_eq!(database.psql("SELECT sum(n) FROM t"), "3", "the old primary knows nothing of its successor");
+}

@@ -10,14 +10,14 @@ use crate::programs::Owner;
 
 /// A cluster's folder. The supervisor removes it.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     folder: PathBuf,
     owner: Owner,
 }
 
 impl Home {
     /// A new folder that only the user enters who runs the server.
-    pub(super) fn new() -> Home {
+    pub(crate) fn new() -> Home {
         let owner = Owner::of_clusters();
         // Short: a socket's path has room for a hundred bytes.
         let folder = std::env::temp_dir().join(format!("countersign-pg-{}", digits()));
@@ -25,16 +25,16 @@ impl Home {
         Home { folder, owner }
     }
 
-    pub(super) fn owner(&self) -> Owner {
+    pub(crate) fn owner(&self) -> Owner {
         self.owner
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Where the database's files lie.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
