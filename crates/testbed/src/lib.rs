@@ -15,11 +15,13 @@ mod cluster;
 mod database;
 mod machine;
 mod programs;
+mod proxy;
 mod standby;
 
 pub use access::Access;
 pub use cluster::{Cluster, Setup, Stop};
 pub use database::Database;
+pub use proxy::{At, Counts, Proxy, Side};
 pub use standby::Standby;
 
 /// The variable with the address of a running cluster for [`Cluster::shared`], as its superuser.
