@@ -22,7 +22,7 @@ pub(crate) fn make(owner: Owner, folder: &Path, names: &[String]) {
         "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile openssl.cnf \
          -extensions server -out server.pem",
     );
-    let kept = ["server.pem", "server.key", "ca.pem"].map(|name| owner.take(&folder.join(name), 0o600));
+    let kept = ["server.pem", "server.key", "ca.pem"].map(|name| owner.take(&folder.join(name)));
     let thrown = fs::remove_file(folder.join("ca.key"));
     for done in kept.into_iter().chain([thrown]) {
         done.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -7,12 +7,13 @@ mod supervisor;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use rustix::process::Signal;
 
 use crate::machine::{digits, free_port, variable, wait_for};
-use crate::programs::{program, run};
+use crate::programs::program;
 use crate::{Access, Database, SHARED_VARIABLE};
 pub(crate) use home::Home;
 use processes::Process;
@@ -74,14 +75,14 @@ impl Cluster {
         access
     }
 
-    /// Starts with what a freshly made `data` folder in the home holds; `fill` makes it.
-    pub(crate) fn raise(setup: Setup, password: &str, fill: impl FnOnce(&Home, &str)) -> Cluster {
+    /// Starts with what the folder [`Home::data`] holds when the command has run that `fill` gives.
+    pub(crate) fn raise(setup: Setup, password: &str, fill: impl FnOnce(&Home) -> Command) -> Cluster {
         let home = Home::new();
         let mut server = program("postgres");
         server.arg("-D").arg(home.data());
         // From here on the folder is removed, whatever happens.
-        let supervisor = Supervisor::new(home.owner(), home.folder(), &server);
-        fill(&home, password);
+        let mut supervisor = Supervisor::new(home.owner(), home.folder(), &server);
+        assert!(supervisor.run(&fill(&home)), "no cluster was made:\n{}", home.log());
         if !setup.names().is_empty() {
             home.certify(setup.names());
         }
@@ -213,21 +214,21 @@ impl Cluster {
     }
 }
 
-/// Makes an empty cluster with a random password of the superuser.
-fn initialize(home: &Home, password: &str) {
+/// What makes an empty cluster with this password of the superuser.
+fn initialize(home: &Home, password: &str) -> Command {
     let file = home.folder().join("password");
     home.owner().write(&file, format!("{password}\n"));
     let mut command = program("initdb");
     command.arg("-D").arg(home.data()).arg("--pwfile").arg(&file);
     command.args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]);
     command.args(["--username", SUPERUSER]);
-    home.owner().runs(&mut command, home.folder());
-    run(&mut command);
+    command
 }
 
 impl Setup {
     /// Starts a cluster that is like this; it accepts connections when this returns.
     pub fn start(self) -> Cluster {
-        Cluster::raise(self, &digits(), initialize)
+        let password = digits();
+        Cluster::raise(self, &password, |home| initialize(home, &password))
     }
 }

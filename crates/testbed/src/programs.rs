@@ -104,29 +104,22 @@ impl Owner {
         Owner(Some(found))
     }
 
-    /// Makes a command run as this user, in a folder of theirs.
-    pub(crate) fn runs(self, command: &mut Command, folder: &Path) {
+    /// Makes a command run as this user.
+    pub(crate) fn runs(self, command: &mut Command) {
         if let Owner(Some((user, group))) = self {
             command.uid(user).gid(group);
         }
-        command.current_dir(folder);
-    }
-
-    /// A new folder that only this user enters.
-    pub(crate) fn make_folder(self, folder: &Path) {
-        let made = fs::create_dir(folder).and_then(|()| self.take(folder, 0o700));
-        made.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     }
 
     /// A file that only this user reads.
     pub(crate) fn write(self, path: &Path, content: impl AsRef<[u8]>) {
-        let written = fs::write(path, content).and_then(|()| self.take(path, 0o600));
+        let written = fs::write(path, content).and_then(|()| self.take(path));
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Gives a file or folder to this user alone.
-    pub(crate) fn take(self, path: &Path, mode: u32) -> io::Result<()> {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    /// Gives a file to this user alone.
+    pub(crate) fn take(self, path: &Path) -> io::Result<()> {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         match self {
             Owner(Some((user, group))) => chown(path, Some(user), Some(group)),
             Owner(None) => Ok(()),
@@ -137,12 +130,7 @@ impl Owner {
 /// Runs a command to its end and gives what it printed. Panics with what it said unless it went well.
 pub(crate) fn run(command: &mut Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or(OsStr::new("?")).to_owned();
-    let output = command.output().unwrap_or_else(|error| {
-        panic!(
-            "{} did not start: {error}. A temporary folder that its user cannot enter looks so: set TMPDIR",
-            name.display()
-        )
-    });
+    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", name.display()));
     let [said, complained] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success(), "{}: {}\n{said}{complained}", name.display(), output.status);
     said.into_owned()

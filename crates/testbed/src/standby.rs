@@ -1,11 +1,11 @@
 //! How does a test get a second server that follows the first, and takes its place?
 
 use std::ops::Deref;
+use std::process::Command;
 
 use crate::Access;
 use crate::cluster::{Cluster, Home};
 use crate::machine::{digits, wait_for};
-use crate::programs::run;
 
 /// A server with a copy of a cluster, which follows it by streaming replication; readable, until promotion not writable.
 ///
@@ -23,24 +23,18 @@ impl Cluster {
     pub fn standby(&self) -> Standby {
         let name = format!("standby_{}", digits());
         let primary = self.access().clone();
-        let copied = |home: &Home, _: &str| copy(home, &primary, &name);
-        let cluster = Cluster::raise(self.chosen().clone(), primary.password(), copied);
+        let cluster =
+            Cluster::raise(self.chosen().clone(), primary.password(), |home| copy(home, &primary, &name));
         Standby { cluster, primary, name }
     }
 }
 
-/// A copy of the primary's files, with the order to follow it under this name.
-fn copy(home: &Home, primary: &Access, name: &str) {
+/// What copies the primary's files, with the order to follow it under this name.
+fn copy(home: &Home, primary: &Access, name: &str) -> Command {
     let mut command = primary.command("pg_basebackup");
     command.arg("-D").arg(home.data()).arg("-d").arg(format!("application_name={name}"));
     command.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]);
-    home.owner().runs(&mut command, home.folder());
-    run(&mut command);
-    // Settings that were changed on the primary came along; this one would make the promoted standby wait for itself.
-    let path = home.data().join("postgresql.auto.conf");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let kept = text.lines().filter(|line| !line.starts_with("synchronous_standby_names"));
-    home.owner().write(&path, kept.map(|line| format!("{line}\n")).collect::<String>());
+    command
 }
 
 impl Standby {

@@ -132,12 +132,19 @@ fn a_synchronous_standby_has_what_was_acknowledged_and_takes_over() {
     database.psql("CREATE TABLE t AS SELECT 1 AS n");
     let there = database.access().at(standby.address());
     standby.wait_until_level();
+    // Taken while the primary waits for the first; it waits for nobody.
+    let second = primary.standby();
     assert_eq!(there.psql("SELECT n FROM t"), "1");
     assert!(there.try_psql("INSERT INTO t VALUES (2)").unwrap_err().contains("read-only transaction"));
     database.psql("INSERT INTO t VALUES (2)");
     primary.kill();
     standby.promote();
     assert_eq!(there.psql("INSERT INTO t VALUES (3); SELECT sum(n) FROM t"), "6");
+    second.promote();
+    assert_eq!(
+        database.access().at(second.address()).psql("INSERT INTO t VALUES (5); SELECT sum(n) FROM t"),
+        "8"
+    );
     primary.start();
     assert_eq!(database.psql("SELECT sum(n) FROM t"), "3", "the old primary knows nothing of its successor");
 }

@@ -8,7 +8,7 @@ use crate::certificate;
 use crate::machine::digits;
 use crate::programs::Owner;
 
-/// A cluster's folder. The supervisor removes it.
+/// A cluster's folder. The supervisor makes and removes it.
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
@@ -16,12 +16,11 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// A new folder that only the user enters who runs the server.
+    /// A new place for a folder.
     pub(crate) fn new() -> Home {
         let owner = Owner::of_clusters();
         // Short: a socket's path has room for a hundred bytes.
         let folder = std::env::temp_dir().join(format!("countersign-pg-{}", digits()));
-        owner.make_folder(&folder);
         Home { folder, owner }
     }
 
@@ -54,8 +53,9 @@ impl Home {
         certificate::make(self.owner, &self.folder, names);
     }
 
-    /// Writes all settings anew.
+    /// Writes all settings anew. What a running server was told later by [`super::Cluster::set`] stays.
     pub(super) fn configure(&self, setup: &Setup, port: u16) {
+        self.forget_standbys();
         let mut text = setup.lines();
         let folder = self.folder.to_string_lossy();
         text += &line("listen_addresses", "127.0.0.1");
@@ -67,6 +67,14 @@ impl Home {
             text += &line("ssl_key_file", &format!("{folder}/server.key"));
         }
         self.owner.write(&self.data().join("postgresql.conf"), text);
+    }
+
+    /// What was set on a primary comes along with the copy; this would make a promoted standby wait for itself.
+    fn forget_standbys(&self) {
+        let path = self.data().join("postgresql.auto.conf");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let kept = text.lines().filter(|line| !line.starts_with("synchronous_standby_names"));
+        self.owner.write(&path, kept.map(|line| format!("{line}\n")).collect::<String>());
     }
 
     /// Whether the server of this process id accepts connections. It says so in the file that names it.

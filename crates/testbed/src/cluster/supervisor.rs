@@ -3,6 +3,7 @@
 //! A shell holds the reading end of a pipe whose writing end only the test process has: the kernel closes it however the
 //! process ends, and the shell ends the server and removes the folder.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -22,7 +23,8 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Takes charge of a folder. `server` is the command that will start its server; what it says goes to `log` there.
+    /// Makes a folder and takes charge of it. `server` is the command that will start its server; what that and others say
+    /// goes to `log` there.
     pub(super) fn new(owner: Owner, folder: &Path, server: &Command) -> Supervisor {
         let mut command = Command::new("sh");
         command.arg("-c").arg(SCRIPT).arg("supervisor").arg(folder);
@@ -33,31 +35,55 @@ impl Supervisor {
                 None => command.env_remove(name),
             };
         }
-        owner.runs(&mut command, folder);
+        owner.runs(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Not in the test's process group: what ends that must not end the cleaning.
         command.process_group(0);
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!(
-                "no shell in {} for the user who runs PostgreSQL: {error}. Every user must be able to enter the \
-                 temporary folder; set TMPDIR to another",
-                folder.display()
-            )
-        });
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("sh: {error}"));
         let orders = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("its output is a pipe"));
-        Supervisor { child, orders, answers }
+        let mut supervisor = Supervisor { child, orders, answers };
+        let made = supervisor.answer() == 0;
+        assert!(
+            made,
+            "the user who runs PostgreSQL cannot make {}: set TMPDIR to a folder in which every user can",
+            folder.display()
+        );
+        supervisor
+    }
+
+    /// Runs a command to its end, in the folder and as its owner. False where it fails.
+    ///
+    /// Only what the command sets in its environment is known to it, beside what the server's does.
+    pub(super) fn run(&mut self, command: &Command) -> bool {
+        self.order(&format!("run {}", line(command))) == 0
     }
 
     /// Starts the server. The one that was started before must have ended.
     pub(super) fn start(&mut self) -> Process {
-        let mut answer = String::new();
-        let ordered = self.orders.as_mut().map(|orders| orders.write_all(b"start\n"));
-        assert!(matches!(ordered, Some(Ok(()))), "the server's supervisor has ended: {ordered:?}");
-        let read = self.answers.read_line(&mut answer);
-        let process = answer.trim().parse().ok().and_then(Process::of);
-        process.unwrap_or_else(|| panic!("the server's supervisor said {answer:?}: {read:?}"))
+        Process::of(self.order("start")).expect("a process id")
     }
+
+    fn order(&mut self, order: &str) -> i32 {
+        let ordered = self.orders.as_mut().map(|orders| writeln!(orders, "{order}"));
+        assert!(matches!(ordered, Some(Ok(()))), "the server's supervisor has ended: {ordered:?}");
+        self.answer()
+    }
+
+    fn answer(&mut self) -> i32 {
+        let mut answer = String::new();
+        let read = self.answers.read_line(&mut answer);
+        answer.trim().parse().unwrap_or_else(|_| panic!("the server's supervisor said {answer:?}: {read:?}"))
+    }
+}
+
+/// A command as a shell reads it.
+fn line(command: &Command) -> String {
+    let quoted = |text: &OsStr| format!("'{}'", text.to_string_lossy().replace('\'', r"'\''"));
+    let variables = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?)));
+    let mut words: Vec<String> = variables.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    words.extend(std::iter::once(command.get_program()).chain(command.get_args()).map(quoted));
+    words.join(" ")
 }
 
 impl Drop for Supervisor {

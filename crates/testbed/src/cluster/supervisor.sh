@@ -1,19 +1,31 @@
 # Keeps one PostgreSQL server for a test process, and clears up after it however it ends.
 #
-# $1 is the cluster's folder, the rest is the server's command. A line on standard input starts the server, whose process
-# id is printed; the end of the input ends the server at once and removes the folder.
+# $1 is the cluster's folder, which is made here; the rest is the server's command. Orders come on standard input, a line
+# each, and are answered by a line: `run COMMAND` is run to its end, whose exit code is the answer; `start` starts the
+# server, whose process id is the answer. The end of the input ends the server at once and removes the folder. A command
+# is never interrupted: half-way it would leave shared memory behind.
 folder=$1
 shift
-# The terminal's signals are for the test process; its end is heard on standard input.
-trap '' HUP INT QUIT TERM
+# The terminal's signals are for the test process. Its end is heard on standard input, also in the midst of an answer.
+trap '' HUP INT QUIT TERM PIPE
+mkdir -m 700 "$folder" && cd "$folder"
+echo "$?"
 
 server=
-while read -r _; do
-    # A server that ended is still to be waited for, or its process id would look alive to the next.
-    [ -z "$server" ] || wait "$server"
-    "$@" >>"$folder/log" 2>&1 </dev/null &
-    server=$!
-    echo "$server"
+while read -r order line; do
+    case $order in
+    run)
+        eval "$line" >>log 2>&1 </dev/null
+        echo "$?"
+        ;;
+    start)
+        # A server that ended is still to be waited for, or its process id would look alive to the next.
+        [ -z "$server" ] || wait "$server"
+        "$@" >>log 2>&1 </dev/null &
+        server=$!
+        echo "$server"
+        ;;
+    esac
 done
 
 # State and parent of a process, as "$state" and "$parent". Fails where there is none.
@@ -47,16 +59,10 @@ end() {
     kill -KILL "$server"
     wait "$server"
     # A server that was killed left its segment of shared memory; the file names it.
-    segment=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
+    segment=$(sed -n '7s/.* //p' data/postmaster.pid)
     [ -z "$segment" ] || ipcrm -m "$segment"
 }
 
 [ -z "$server" ] || end 2>/dev/null
 
-# A program that fills the folder may outlive the test process for a moment.
-cd / || exit 1
-tries=0
-while ! rm -rf "$folder" 2>/dev/null && [ "$tries" -lt 100 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-done
+cd / && rm -rf "$folder"
