@@ -77,7 +77,7 @@ impl Cluster {
 
     /// Starts with what the folder [`Home::data`] holds when the command has run that `fill` gives.
     pub(crate) fn raise(setup: Setup, password: &str, fill: impl FnOnce(&Home) -> Command) -> Cluster {
-        let home = Home::new();
+        let home = Home::new(&setup.place());
         let mut server = program("postgres");
         server.arg("-D").arg(home.data());
         // From here on the folder is removed, whatever happens.

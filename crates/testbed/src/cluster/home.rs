@@ -16,12 +16,11 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// A new place for a folder.
-    pub(crate) fn new() -> Home {
-        let owner = Owner::of_clusters();
+    /// A folder that is still to be made, within an absolute one.
+    pub(crate) fn new(place: &Path) -> Home {
         // Short: a socket's path has room for a hundred bytes.
-        let folder = std::env::temp_dir().join(format!("countersign-pg-{}", digits()));
-        Home { folder, owner }
+        let folder = place.join(format!("countersign-pg-{}", digits()));
+        Home { folder, owner: Owner::of_clusters() }
     }
 
     pub(crate) fn owner(&self) -> Owner {

@@ -1,5 +1,7 @@
 //! What is a cluster like before it starts?
 
+use std::path::{Path, PathBuf};
+
 /// What every server here has, unless a test sets it otherwise.
 const ALWAYS: [(&str, &str); 7] = [
     ("max_connections", "300"),
@@ -12,15 +14,21 @@ const ALWAYS: [(&str, &str); 7] = [
     ("log_timezone", "UTC"),
     ("log_line_prefix", "%m [%p] %u@%d "),
 ];
-/// What keeps data when a machine fails, and is slow.
-const FORGETFUL: [(&str, &str); 3] =
-    [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")];
+/// Without what keeps data when a machine fails, which is slow.
+const FORGETFUL: [(&str, &str); 4] = [
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    // Every new database is written to the log first.
+    ("max_wal_size", "256MB"),
+];
 
 /// Choices for a cluster to be started.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     settings: Vec<(String, String)>,
     names: Vec<String>,
+    within: Option<PathBuf>,
 }
 
 impl Setup {
@@ -44,6 +52,19 @@ impl Setup {
     pub fn tls(mut self, names: &[&str]) -> Setup {
         self.names = names.iter().map(|name| (*name).to_owned()).collect();
         self
+    }
+
+    /// Keeps the cluster in a new folder within this one, on a disk that is to be measured, and not in the system's
+    /// temporary folder. Where the process is root's, every user must be able to make a folder there.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Setup {
+        self.within = Some(folder.to_owned());
+        self
+    }
+
+    /// Where the cluster's folder is made.
+    pub(super) fn place(&self) -> PathBuf {
+        self.within.clone().unwrap_or_else(std::env::temp_dir)
     }
 
     /// The names in the server's certificate; none without TLS.
