@@ -44,16 +44,25 @@ macro_rules! about_administrator {
 pub(super) static ADMINISTRATOR: Sql = about_administrator!("SELECT ");
 static SOME: Sql = about_administrator!("SELECT 1 AS there WHERE ");
 static NONE: Sql = about_administrator!("SELECT 1 AS there WHERE NOT ");
-pub(super) static ADD_KEY: Sql = Sql::same("INSERT INTO admin_keys (id, digest, name, scopes, owner, created_at, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)");
-pub(super) static REVOKE_KEY: Sql = Sql::same("UPDATE admin_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL");
+pub(super) static ADD_KEY: Sql = Sql::same(
+    "INSERT INTO admin_keys (id, digest, name, scopes, owner, created_at, expires_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+);
+pub(super) static REVOKE_KEY: Sql =
+    Sql::same("UPDATE admin_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL");
 pub(super) static TOUCH_KEY: Sql = Sql::same("UPDATE admin_keys SET last_used_at = $1 WHERE id = $2");
-pub(super) static KEY: Sql = Sql::same(concat!("SELECT ", key_columns!(), ", digest FROM admin_keys WHERE id = $1"));
-pub(super) static KEYS: Sql = Sql::same(concat!("SELECT ", key_columns!(), " FROM admin_keys ORDER BY created_at, id"));
-pub(super) static PUT_BOOTSTRAP: Sql = Sql::same("INSERT INTO admin_bootstrap (one, digest, expires_at) VALUES (1, $1, $2) \
-     ON CONFLICT (one) DO UPDATE SET digest = $1, expires_at = $2");
-pub(super) static USE_BOOTSTRAP: Sql = Sql::same("DELETE FROM admin_bootstrap WHERE digest = $1 AND expires_at > $2");
-pub(super) static BOOTSTRAP: Sql = Sql::same("SELECT 1 FROM admin_bootstrap WHERE digest = $1 AND expires_at > $2");
+pub(super) static KEY: Sql =
+    Sql::same(concat!("SELECT ", key_columns!(), ", digest FROM admin_keys WHERE id = $1"));
+pub(super) static KEYS: Sql =
+    Sql::same(concat!("SELECT ", key_columns!(), " FROM admin_keys ORDER BY created_at, id"));
+pub(super) static PUT_BOOTSTRAP: Sql = Sql::same(
+    "INSERT INTO admin_bootstrap (one, digest, expires_at) VALUES (1, $1, $2) \
+     ON CONFLICT (one) DO UPDATE SET digest = $1, expires_at = $2",
+);
+pub(super) static USE_BOOTSTRAP: Sql =
+    Sql::same("DELETE FROM admin_bootstrap WHERE digest = $1 AND expires_at > $2");
+pub(super) static BOOTSTRAP: Sql =
+    Sql::same("SELECT 1 FROM admin_bootstrap WHERE digest = $1 AND expires_at > $2");
 
 /// The parameter of [`ADMINISTRATOR`]: the roles that permit everything.
 pub(super) fn names(roles: &[String]) -> Value<'static> {

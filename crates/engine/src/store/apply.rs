@@ -3,11 +3,10 @@
 //! Only words: each database runs them in its own way, all or none.
 
 use super::events::Trail;
-use super::step::Step;
+use super::step::{Step, Unfit};
 use super::trail::Boundary;
 use super::{admin, avatars, factors, failures, links, outbox, schemes, sessions, trail, users};
-use crate::error::Fault;
-use domain::change::{Applied, Change, FactorChange, Whose};
+use domain::change::{Applied, Change, Conflict, FactorChange, Whose};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::link::Offer;
@@ -134,7 +133,7 @@ impl List {
     }
 
     /// Whose a session is, with the epoch it relies on. A user who was just added has the first one.
-    fn owner(&self, whose: Whose) -> Result<(UserId, i64), Fault> {
+    fn owner(&self, whose: Whose) -> Result<(UserId, i64), Unfit> {
         match whose {
             Whose::Known { user, epoch } => Ok((user, epoch)),
             Whose::Added => Ok((self.added.ok_or(NOBODY)?, 0)),
@@ -147,7 +146,7 @@ impl List {
         change: &'a Change,
         answer: &'a Answer,
         log: &mut Trail<'_>,
-    ) -> Result<Vec<Step<'a>>, Fault> {
+    ) -> Result<Vec<Step<'a>>, Unfit> {
         let mut steps = Vec::with_capacity(2);
         self.write(&mut steps, change, answer, log)?;
         Ok(steps)
@@ -160,7 +159,7 @@ impl List {
         change: &'a Change,
         answer: &'a Answer,
         log: &mut Trail<'_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Unfit> {
         match change {
             Change::Admin(change) => admin::write(steps, change),
             Change::AddUser(user) => {
@@ -241,7 +240,7 @@ impl List {
     }
 }
 
-const NOBODY: Fault = Fault::Gone("the user whom a list adds");
+const NOBODY: Unfit = Unfit::Conflict(Conflict::Stale);
 
 /// What one statement does is undone by the database when it fails; a savepoint would add nothing.
 pub(super) fn is_one_statement(change: &Change) -> bool {

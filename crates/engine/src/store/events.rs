@@ -148,8 +148,7 @@ impl<'k> Trail<'k> {
     pub fn move_head(&mut self) -> Option<Step<'static>> {
         let seal = self.sealed_head()?;
         let before = std::mem::replace(&mut self.written, self.head.place);
-        let values =
-            values![self.head.place, Value::owned(seal.bytes()), self.strand, before];
+        let values = values![self.head.place, Value::owned(seal.bytes()), self.strand, before];
         Some(Step { sql: &MOVE_HEAD, values, expect: Expect::Row(Conflict::Stale) })
     }
 

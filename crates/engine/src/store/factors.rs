@@ -14,22 +14,32 @@ use domain::time::Moment;
 use domain::token::Digest;
 
 pub(super) static BY_USER: Sql = Sql::same("SELECT version, state FROM factors WHERE user_id = $1");
-pub(super) static ADD: Sql = Sql::same("INSERT INTO factors (user_id, version, state) VALUES ($1, 1, $2) ON CONFLICT (user_id) DO NOTHING");
-pub(super) static PUT: Sql = Sql::same("UPDATE factors SET state = $1, version = version + 1 WHERE user_id = $2 AND version = $3");
+pub(super) static ADD: Sql = Sql::same(
+    "INSERT INTO factors (user_id, version, state) VALUES ($1, 1, $2) ON CONFLICT (user_id) DO NOTHING",
+);
+pub(super) static PUT: Sql =
+    Sql::same("UPDATE factors SET state = $1, version = version + 1 WHERE user_id = $2 AND version = $3");
 pub(super) static DROP: Sql = Sql::same("DELETE FROM factors WHERE user_id = $1 AND version = $2");
-pub(super) static SWITCH: Sql = Sql::same("UPDATE users SET second_factor = $1, epoch = epoch + 1 WHERE id = $2 AND epoch = $3");
-pub(super) static HALF_WAY: Sql = Sql::same("SELECT kind, user_id, epoch, contract, expires_at FROM half_way WHERE digest = $1");
+pub(super) static SWITCH: Sql =
+    Sql::same("UPDATE users SET second_factor = $1, epoch = epoch + 1 WHERE id = $2 AND epoch = $3");
+pub(super) static HALF_WAY: Sql =
+    Sql::same("SELECT kind, user_id, epoch, contract, expires_at FROM half_way WHERE digest = $1");
 /// Those that are over, and the oldest above a number.
-pub(super) static CLEAR_HALF_WAY: Sql = Sql::same("DELETE FROM half_way WHERE user_id = $1 AND (expires_at <= $2 OR digest IN ( \
+pub(super) static CLEAR_HALF_WAY: Sql = Sql::same(
+    "DELETE FROM half_way WHERE user_id = $1 AND (expires_at <= $2 OR digest IN ( \
      SELECT digest FROM half_way WHERE user_id = $1 \
-     ORDER BY expires_at DESC, digest LIMIT 9223372036854775807 OFFSET $3))");
-pub(super) static ADD_HALF_WAY: Sql = Sql::same("INSERT INTO half_way (digest, kind, user_id, epoch, contract, expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6)");
+     ORDER BY expires_at DESC, digest LIMIT 9223372036854775807 OFFSET $3))",
+);
+pub(super) static ADD_HALF_WAY: Sql = Sql::same(
+    "INSERT INTO half_way (digest, kind, user_id, epoch, contract, expires_at) \
+     VALUES ($1, $2, $3, $4, $5, $6)",
+);
 pub(super) static USE_HALF_WAY: Sql = Sql::same("DELETE FROM half_way WHERE digest = $1 AND expires_at > $2");
 
 /// Reads the version, and everything about a user's second factors.
 pub(super) fn read(row: &Row<'_>) -> Result<(i64, Factors), Fault> {
-    let factors = serde_json::from_str(row.str(1)?).map_err(|_| Fault::Corrupt("factors.state".to_owned()))?;
+    let factors =
+        serde_json::from_str(row.str(1)?).map_err(|_| Fault::Corrupt("factors.state".to_owned()))?;
     Ok((row.int(0)?, factors))
 }
 

@@ -13,16 +13,23 @@ use domain::token::Blind;
 /// The most identifiers that nobody has. The ones with the fewest failures go first, so a flood frees none that was tried often.
 const NOBODIES: i64 = 100_000;
 
-pub(super) static BY_ACCOUNT: Sql = Sql::same("SELECT failures, last_at, cleared FROM failures WHERE account = $1");
+pub(super) static BY_ACCOUNT: Sql =
+    Sql::same("SELECT failures, last_at, cleared FROM failures WHERE account = $1");
 /// A user who is gone by now has no row.
-pub(super) static COUNT: Sql = Sql::same("INSERT INTO failures (account, user_id, failures, last_at) SELECT $1, $2, 1, $3 \
+pub(super) static COUNT: Sql = Sql::same(
+    "INSERT INTO failures (account, user_id, failures, last_at) SELECT $1, $2, 1, $3 \
      WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2) \
      ON CONFLICT (account) DO UPDATE SET failures = failures.failures + 1, \
-     last_at = CASE WHEN failures.last_at < $3 THEN $3 ELSE failures.last_at END");
-pub(super) static CLEAR: Sql = Sql::same("UPDATE failures SET failures = 0, cleared = cleared + 1 WHERE user_id = $1");
-pub(super) static PRUNE: Sql = Sql::each("DELETE FROM failures WHERE account IN (SELECT account FROM failures WHERE user_id IS NULL \
-     ORDER BY failures, last_at LIMIT max(0, (SELECT count(*) FROM failures WHERE user_id IS NULL) - $1))", "DELETE FROM failures WHERE account IN (SELECT account FROM failures WHERE user_id IS NULL \
-     ORDER BY failures, last_at LIMIT GREATEST(0, (SELECT count(*) FROM failures WHERE user_id IS NULL) - $1))");
+     last_at = CASE WHEN failures.last_at < $3 THEN $3 ELSE failures.last_at END",
+);
+pub(super) static CLEAR: Sql =
+    Sql::same("UPDATE failures SET failures = 0, cleared = cleared + 1 WHERE user_id = $1");
+pub(super) static PRUNE: Sql = Sql::each(
+    "DELETE FROM failures WHERE account IN (SELECT account FROM failures WHERE user_id IS NULL \
+     ORDER BY failures, last_at LIMIT max(0, (SELECT count(*) FROM failures WHERE user_id IS NULL) - $1))",
+    "DELETE FROM failures WHERE account IN (SELECT account FROM failures WHERE user_id IS NULL \
+     ORDER BY failures, last_at LIMIT GREATEST(0, (SELECT count(*) FROM failures WHERE user_id IS NULL) - $1))",
+);
 
 /// Reads the failures of an account, known or not.
 pub(super) fn read(row: &Row<'_>) -> Result<Stored, Fault> {

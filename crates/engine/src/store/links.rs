@@ -3,10 +3,11 @@
 use super::outbox;
 use super::row::Row;
 use super::sql::{Sql, locking};
-use super::step::Step;
+use super::step::{Step, Unfit};
 use super::users::{account_columns, read_account};
 use super::value::{Value, values};
 use crate::error::Fault;
+use domain::change::Conflict;
 use domain::id::UserId;
 use domain::identifier::EmailKey;
 use domain::letter::LinkId;
@@ -28,24 +29,35 @@ pub(super) static WITH_ACCOUNT: Sql = Sql::same(concat!(
 pub(super) static DROP_OVER: Sql = Sql::same("DELETE FROM links WHERE expires_at <= $1");
 pub(super) static DROP_OLDER: Sql = Sql::same("DELETE FROM links WHERE user_id = $1 AND kind = $2");
 /// Nothing is inserted unless the user has the address that the link relies on.
-pub(super) static OPEN: Sql = locking!("INSERT INTO links (id, kind, user_id, bound, epoch, address, address_key, created_at, expires_at) \
+pub(super) static OPEN: Sql = locking!(
+    "INSERT INTO links (id, kind, user_id, bound, epoch, address, address_key, created_at, expires_at) \
      SELECT $1, $2, u.id, u.email_key, u.epoch, $3, $4, $5, $6 FROM users u \
-     WHERE u.id = $7 AND u.email_key IS NOT DISTINCT FROM $8", "FOR SHARE OF u");
+     WHERE u.id = $7 AND u.email_key IS NOT DISTINCT FROM $8",
+    "FOR SHARE OF u"
+);
 /// The one statement that uses a link up. What has changed since it was made makes it void: the password or the status
 /// (both move the epoch) and the address. Only the way back to a former address outlives them.
-pub(super) static USE: Sql = locking!("UPDATE links SET used_at = $1 WHERE id = $2 AND used_at IS NULL AND expires_at > $1 \
+pub(super) static USE: Sql = locking!(
+    "UPDATE links SET used_at = $1 WHERE id = $2 AND used_at IS NULL AND expires_at > $1 \
      AND EXISTS (SELECT 1 FROM users u WHERE u.id = links.user_id AND u.status = 'active' \
-     AND (links.kind = 'undo_email' OR (u.epoch = links.epoch AND u.email_key IS NOT DISTINCT FROM links.bound))", "FOR SHARE", ")");
-pub(super) static END: Sql = Sql::same("DELETE FROM links WHERE user_id = $1 AND ($2 OR kind <> 'undo_email')");
-pub(super) static RESERVED: Sql = Sql::same("SELECT EXISTS (SELECT 1 FROM links WHERE address_key = $1 AND kind = 'undo_email' \
-     AND used_at IS NULL AND expires_at > $2 AND user_id IS DISTINCT FROM $3)");
+     AND (links.kind = 'undo_email' OR (u.epoch = links.epoch AND u.email_key IS NOT DISTINCT FROM links.bound))",
+    "FOR SHARE",
+    ")"
+);
+pub(super) static END: Sql =
+    Sql::same("DELETE FROM links WHERE user_id = $1 AND ($2 OR kind <> 'undo_email')");
+pub(super) static RESERVED: Sql = Sql::same(
+    "SELECT EXISTS (SELECT 1 FROM links WHERE address_key = $1 AND kind = 'undo_email' \
+     AND used_at IS NULL AND expires_at > $2 AND user_id IS DISTINCT FROM $3)",
+);
 
 pub(super) static FORGET: Sql = Sql::same("DELETE FROM letters_counted WHERE at <= $1");
 pub(super) static COUNT: Sql = Sql::same(
     "SELECT count(*), count(CASE WHEN at > $1 THEN 1 END) FROM letters_counted \
      WHERE recipient = $2 AND letter = $3 AND at > $4",
 );
-pub(super) static NOTE: Sql = Sql::same("INSERT INTO letters_counted (recipient, letter, at) VALUES ($1, $2, $3)");
+pub(super) static NOTE: Sql =
+    Sql::same("INSERT INTO letters_counted (recipient, letter, at) VALUES ($1, $2, $3)");
 
 /// Reads a link, used or not, with its user.
 pub(super) fn read(row: &Row<'_>, id: LinkId) -> Result<(Link, Account), Fault> {
@@ -113,10 +125,10 @@ pub(super) fn offer<'a>(
     steps: &mut Vec<Step<'a>>,
     offer: &'a Offer,
     added: Option<UserId>,
-) -> Result<(), Fault> {
+) -> Result<(), Unfit> {
     for Offered { letter, recipient, link } in &offer.letters {
         if let Some(link) = link {
-            let user = link.user.or(added).ok_or(Fault::Gone("the user of a link"))?;
+            let user = link.user.or(added).ok_or(Unfit::Conflict(Conflict::Stale))?;
             open(steps, link, user);
         }
         steps.push(outbox::add(letter, letter.user.or(added)));

@@ -296,7 +296,8 @@ impl Store {
 
     /// How many letters wait, and when the oldest was written.
     pub async fn outbox_count(&self) -> Result<(u64, Option<Moment>), Fault> {
-        let read = |row: &Row<'_>| Ok((row.int(0)?.unsigned_abs(), row.maybe_int(1)?.map(Moment::from_millis)));
+        let read =
+            |row: &Row<'_>| Ok((row.int(0)?.unsigned_abs(), row.maybe_int(1)?.map(Moment::from_millis)));
         Ok(self.one(&outbox::COUNT, &[], read).await?.unwrap_or_default())
     }
 
@@ -348,9 +349,7 @@ impl Store {
 
     /// The last row of each strand up to a row: strand, place and seal.
     pub async fn trail_marks(&self, through: i64) -> Result<Vec<(i64, i64, Option<Seal>)>, Fault> {
-        let read = |row: &Row<'_>| {
-            Ok((row.int(0)?, row.int(1)?, row.maybe_bytes(2)?.map(Seal::from_bytes)))
-        };
+        let read = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?, row.maybe_bytes(2)?.map(Seal::from_bytes)));
         self.all(&trail::MARKS, &values![through], read).await
     }
 

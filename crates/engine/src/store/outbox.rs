@@ -9,16 +9,24 @@ use domain::id::UserId;
 use domain::letter::{Letter, LetterId, LinkId, NewLetter};
 use domain::time::Moment;
 
-pub(super) static ADD: Sql = Sql::same("INSERT INTO outbox \
+pub(super) static ADD: Sql = Sql::same(
+    "INSERT INTO outbox \
      (letter, user_id, recipient, name, language, link, expires_at, created_at, due_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)");
-pub(super) static DUE: Sql = Sql::same("SELECT id, letter, user_id, recipient, name, language, link, expires_at, created_at, due_at, tries \
-     FROM outbox WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
-pub(super) static WAITING: Sql = Sql::same("SELECT id, letter, user_id, recipient, name, language, link, expires_at, created_at, due_at, \
-     tries FROM outbox WHERE id > $1 ORDER BY id LIMIT $2");
-pub(super) static CLAIM: Sql = Sql::same("UPDATE outbox SET due_at = $1, tries = tries + 1 WHERE id = $2 AND due_at = $3");
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+);
+pub(super) static DUE: Sql = Sql::same(
+    "SELECT id, letter, user_id, recipient, name, language, link, expires_at, created_at, due_at, tries \
+     FROM outbox WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
+);
+pub(super) static WAITING: Sql = Sql::same(
+    "SELECT id, letter, user_id, recipient, name, language, link, expires_at, created_at, due_at, \
+     tries FROM outbox WHERE id > $1 ORDER BY id LIMIT $2",
+);
+pub(super) static CLAIM: Sql =
+    Sql::same("UPDATE outbox SET due_at = $1, tries = tries + 1 WHERE id = $2 AND due_at = $3");
 pub(super) static POSTPONE: Sql = Sql::same("UPDATE outbox SET due_at = $1 WHERE id = $2");
-pub(super) static RELEASE: Sql = Sql::same("UPDATE outbox SET due_at = $1 WHERE due_at > $1 AND due_at <= $2");
+pub(super) static RELEASE: Sql =
+    Sql::same("UPDATE outbox SET due_at = $1 WHERE due_at > $1 AND due_at <= $2");
 pub(super) static REMOVE: Sql = Sql::same("DELETE FROM outbox WHERE id = $1");
 pub(super) static NEXT: Sql = Sql::same("SELECT min(due_at) FROM outbox");
 pub(super) static COUNT: Sql = Sql::same("SELECT count(*), min(created_at) FROM outbox");

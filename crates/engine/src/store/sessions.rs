@@ -23,27 +23,45 @@ pub(super) static WITH_ACCOUNT: Sql = Sql::same(concat!(
 ));
 
 /// Nothing is inserted unless the user is as it was when it was judged.
-pub(super) static OPEN: Sql = locking!("INSERT INTO sessions (id, user_id, contract, digest, rotated_at, refresh_expires_at, \
+pub(super) static OPEN: Sql = locking!(
+    "INSERT INTO sessions (id, user_id, contract, digest, rotated_at, refresh_expires_at, \
      expires_at, created_at, address, user_agent, authenticated_at, seen_at, with_factor) \
      SELECT $1, u.id, $2, $3, $4, $5, $6, $4, $7, $8, $9, $4, $10 FROM users u \
-     WHERE u.id = $11 AND u.epoch = $12 AND u.status = 'active'", "FOR NO KEY UPDATE OF u");
-pub(super) static ROTATE: Sql = Sql::same("UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, seen_at = $2, \
-     refresh_expires_at = $3 WHERE id = $4 AND digest = $5 AND ended_at IS NULL");
-pub(super) static LIVE: Sql = Sql::same("SELECT id, contract, address, user_agent, created_at, seen_at, expires_at FROM sessions \
+     WHERE u.id = $11 AND u.epoch = $12 AND u.status = 'active'",
+    "FOR NO KEY UPDATE OF u"
+);
+pub(super) static ROTATE: Sql = Sql::same(
+    "UPDATE sessions SET digest = $1, counter = counter + 1, rotated_at = $2, seen_at = $2, \
+     refresh_expires_at = $3 WHERE id = $4 AND digest = $5 AND ended_at IS NULL",
+);
+pub(super) static LIVE: Sql = Sql::same(
+    "SELECT id, contract, address, user_agent, created_at, seen_at, expires_at FROM sessions \
      WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND refresh_expires_at > $2 \
-     ORDER BY id DESC LIMIT $3");
-pub(super) static NOTE_SEEN: Sql = Sql::same("UPDATE sessions SET seen_at = $1 WHERE id = $2 AND ended_at IS NULL AND seen_at < $1");
-pub(super) static MARK_FRESH: Sql = locking!("UPDATE sessions SET authenticated_at = $1 WHERE id = $2 AND ended_at IS NULL \
-     AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.epoch = $3 AND u.status = 'active'", "FOR SHARE", ")");
+     ORDER BY id DESC LIMIT $3",
+);
+pub(super) static NOTE_SEEN: Sql =
+    Sql::same("UPDATE sessions SET seen_at = $1 WHERE id = $2 AND ended_at IS NULL AND seen_at < $1");
+pub(super) static MARK_FRESH: Sql = locking!(
+    "UPDATE sessions SET authenticated_at = $1 WHERE id = $2 AND ended_at IS NULL \
+     AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.epoch = $3 AND u.status = 'active'",
+    "FOR SHARE",
+    ")"
+);
 /// Says of each session that it ends whether it was still of use.
-pub(super) static END: Sql = Sql::same("UPDATE sessions SET ended_at = $1, end_reason = $2 \
-     WHERE id = $3 AND ended_at IS NULL RETURNING expires_at > $1");
-pub(super) static END_ALL: Sql = Sql::same("UPDATE sessions SET ended_at = $1, end_reason = $2 \
-     WHERE user_id = $3 AND ended_at IS NULL AND id IS DISTINCT FROM $4 RETURNING expires_at > $1");
+pub(super) static END: Sql = Sql::same(
+    "UPDATE sessions SET ended_at = $1, end_reason = $2 \
+     WHERE id = $3 AND ended_at IS NULL RETURNING expires_at > $1",
+);
+pub(super) static END_ALL: Sql = Sql::same(
+    "UPDATE sessions SET ended_at = $1, end_reason = $2 \
+     WHERE user_id = $3 AND ended_at IS NULL AND id IS DISTINCT FROM $4 RETURNING expires_at > $1",
+);
 /// The newest stay. The limit is the largest integer because SQLite knows no OFFSET without one.
-pub(super) static CAP: Sql = Sql::same("UPDATE sessions SET ended_at = $1, end_reason = $2 WHERE id IN ( \
+pub(super) static CAP: Sql = Sql::same(
+    "UPDATE sessions SET ended_at = $1, end_reason = $2 WHERE id IN ( \
      SELECT id FROM sessions WHERE user_id = $3 AND ended_at IS NULL AND expires_at > $1 \
-     ORDER BY id IS DISTINCT FROM $4, id DESC LIMIT 9223372036854775807 OFFSET $5) RETURNING TRUE");
+     ORDER BY id IS DISTINCT FROM $4, id DESC LIMIT 9223372036854775807 OFFSET $5) RETURNING TRUE",
+);
 
 /// Reads a session with its user.
 pub(super) fn read(row: &Row<'_>) -> Result<(Session, Account), Fault> {

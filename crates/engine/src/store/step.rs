@@ -2,6 +2,7 @@
 
 use super::sql::Sql;
 use super::value::Value;
+use crate::error::Fault;
 use domain::change::Conflict;
 
 /// A statement with its values and what must come of it.
@@ -39,5 +40,20 @@ impl<'a> Step<'a> {
     /// That must touch a row; if not, what was read is not so any more.
     pub fn fresh(sql: &'static Sql, values: Vec<Value<'a>>) -> Step<'a> {
         Step { sql, values, expect: Expect::Row(Conflict::Stale) }
+    }
+}
+
+/// Why a change has no statements.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// It relies on an earlier change that is not in its list.
+    Conflict(Conflict),
+    /// A value can not be written.
+    Fault(Fault),
+}
+
+impl From<Fault> for Unfit {
+    fn from(fault: Fault) -> Unfit {
+        Unfit::Fault(fault)
     }
 }

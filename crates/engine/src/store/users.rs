@@ -22,21 +22,29 @@ macro_rules! account_columns {
 }
 pub(super) use account_columns;
 
-pub(super) static BY_ID: Sql = Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = $1"));
-pub(super) static BY_UUID: Sql = Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.uuid = $1"));
-pub(super) static BY_EMAIL: Sql = Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.email_key = $1"));
-pub(super) static BY_USERNAME: Sql = Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.username_key = $1"));
-pub(super) static AFTER: Sql = Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT $2"));
+pub(super) static BY_ID: Sql =
+    Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = $1"));
+pub(super) static BY_UUID: Sql =
+    Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.uuid = $1"));
+pub(super) static BY_EMAIL: Sql =
+    Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.email_key = $1"));
+pub(super) static BY_USERNAME: Sql =
+    Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.username_key = $1"));
+pub(super) static AFTER: Sql =
+    Sql::same(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT $2"));
 
 /// No row comes back when the id or UUID belonged to somebody who was deleted.
-pub(super) static ADD: Sql = Sql::same("INSERT INTO users (id, uuid, username, username_key, email, email_key, email_verified, \
+pub(super) static ADD: Sql = Sql::same(
+    "INSERT INTO users (id, uuid, username, username_key, email, email_key, email_verified, \
      first_name, last_name, phone_number, avatar, role, permissions, status, attributes, password_hash, \
      last_login_at, created_at, changed_at) \
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18 \
-     WHERE NOT EXISTS (SELECT 1 FROM gone_users WHERE id = $1 OR uuid = $2) RETURNING id");
+     WHERE NOT EXISTS (SELECT 1 FROM gone_users WHERE id = $1 OR uuid = $2) RETURNING id",
+);
 
 /// A field whose parameter is absent stays; one that can be absent itself has a flag before it.
-pub(super) static EDIT: Sql = Sql::same("UPDATE users SET \
+pub(super) static EDIT: Sql = Sql::same(
+    "UPDATE users SET \
      username = CASE WHEN $1 THEN $2 ELSE username END, \
      username_key = CASE WHEN $1 THEN $3 ELSE username_key END, \
      email = CASE WHEN $4 THEN $5 ELSE email END, \
@@ -49,23 +57,31 @@ pub(super) static EDIT: Sql = Sql::same("UPDATE users SET \
      role = COALESCE($14, role), permissions = COALESCE($15, permissions), \
      attributes = COALESCE($16, attributes), \
      epoch = epoch + CASE WHEN $17 <> status THEN 1 ELSE 0 END, status = COALESCE($17, status), \
-     changed_at = $18 WHERE id = $19 AND epoch = $20");
+     changed_at = $18 WHERE id = $19 AND epoch = $20",
+);
 
-pub(super) static SET_PASSWORD: Sql = Sql::same("UPDATE users SET password_hash = $1, epoch = epoch + 1, \
+pub(super) static SET_PASSWORD: Sql = Sql::same(
+    "UPDATE users SET password_hash = $1, epoch = epoch + 1, \
      valid_after = CASE WHEN valid_after < $2 THEN $2 ELSE valid_after END, changed_at = $2 \
-     WHERE id = $3 AND epoch = $4");
-pub(super) static UPGRADE_HASH: Sql = Sql::same("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3");
+     WHERE id = $3 AND epoch = $4",
+);
+pub(super) static UPGRADE_HASH: Sql =
+    Sql::same("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3");
 pub(super) static NOTE_SIGN_IN: Sql = Sql::same("UPDATE users SET last_login_at = $1 WHERE id = $2");
-pub(super) static CUT_TOKENS: Sql = Sql::same("UPDATE users SET valid_after = $1 WHERE id = $2 AND valid_after < $1");
+pub(super) static CUT_TOKENS: Sql =
+    Sql::same("UPDATE users SET valid_after = $1 WHERE id = $2 AND valid_after < $1");
 pub(super) static DELETE: Sql = Sql::same("DELETE FROM users WHERE id = $1 AND epoch = $2");
 pub(super) static BURY: Sql = Sql::same(
-    "INSERT INTO gone_users (id, uuid) SELECT u.id, u.uuid FROM users u WHERE u.id = $1 AND u.epoch = $2");
+    "INSERT INTO gone_users (id, uuid) SELECT u.id, u.uuid FROM users u WHERE u.id = $1 AND u.epoch = $2",
+);
 pub(super) static EMAIL_OWNER: Sql = Sql::same("SELECT id FROM users WHERE email_key = $1");
 pub(super) static USERNAME_OWNER: Sql = Sql::same("SELECT id FROM users WHERE username_key = $1");
-pub(super) static SAME: Sql = Sql::same("SELECT count(*), count(CASE WHEN email_key IS NOT DISTINCT FROM $1 \
-     AND username_key IS NOT DISTINCT FROM $2 AND ($3 IS NULL OR id = $3) THEN 1 END), max(id) \
+pub(super) static SAME: Sql = Sql::same(
+    "SELECT count(*), count(CASE WHEN email_key IS NOT DISTINCT FROM $1 \
+     AND username_key IS NOT DISTINCT FROM $2 AND (CAST($3 AS BIGINT) IS NULL OR id = $3) THEN 1 END), max(id) \
      FROM users WHERE id = $3 OR uuid = $4 \
-     OR ($3 IS NULL AND $4 IS NULL AND (email_key = $1 OR username_key = $2))");
+     OR ($3 IS NULL AND $4 IS NULL AND (email_key = $1 OR username_key = $2))",
+);
 static HOLD: Sql = locking!("SELECT id FROM users WHERE id = $1", "FOR NO KEY UPDATE");
 
 /// Adds a user, who has this id if any.

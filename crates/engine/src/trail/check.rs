@@ -237,12 +237,8 @@ impl Engine {
                 return Some(TrailFlaw::Unsealed(row));
             }
             walk.report.unsealed += 1;
-            *strand = Strand {
-                place: noted.entry.place,
-                seal: None,
-                sealed: 0,
-                unsealed: strand.unsealed + 1,
-            };
+            *strand =
+                Strand { place: noted.entry.place, seal: None, sealed: 0, unsealed: strand.unsealed + 1 };
             return None;
         };
         if noted.entry.place != strand.place + 1 {

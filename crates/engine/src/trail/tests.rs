@@ -148,8 +148,14 @@ async fn rows_taken_out_put_in_moved_or_unsealed_are_found() {
         ("UPDATE events SET hash = NULL WHERE id = 3", TrailFlaw::Unsealed(3)),
         ("DELETE FROM events WHERE id > 3", TrailFlaw::Cut { strand: 0, ends: 3, left: 5 }),
         ("DELETE FROM events", TrailFlaw::Cut { strand: 0, ends: 0, left: 5 }),
-        ("DELETE FROM events WHERE id > 3; UPDATE trail_heads SET place = 3", TrailFlaw::HeadForged { strand: 0, place: 3 }),
-        ("DELETE FROM events WHERE id > 3; DELETE FROM trail_heads", TrailFlaw::HeadForged { strand: 0, place: 3 }),
+        (
+            "DELETE FROM events WHERE id > 3; UPDATE trail_heads SET place = 3",
+            TrailFlaw::HeadForged { strand: 0, place: 3 },
+        ),
+        (
+            "DELETE FROM events WHERE id > 3; DELETE FROM trail_heads",
+            TrailFlaw::HeadForged { strand: 0, place: 3 },
+        ),
     ];
     for (sql, found) in cases {
         let folder = Folder::new();
@@ -170,13 +176,15 @@ async fn an_earlier_state_of_the_whole_file_is_found_only_by_a_known_head() {
     let engine = folder.open().await;
     write(&engine, 3).await;
     let old: (i64, Vec<u8>) = folder.with(|conn| {
-        conn.query_row("SELECT place, seal FROM trail_heads", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+        conn.query_row("SELECT place, seal FROM trail_heads", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
     });
     write(&engine, 2).await;
     let head = engine.verify_trail(None, None, |_| ()).await.unwrap().head.unwrap();
     folder.with(|conn| {
         conn.execute("DELETE FROM events WHERE id > 3", []).unwrap();
-        conn.execute("UPDATE trail_heads SET place = ?1, seal = ?2", rusqlite::params![old.0, old.1]).unwrap();
+        conn.execute("UPDATE trail_heads SET place = ?1, seal = ?2", rusqlite::params![old.0, old.1])
+            .unwrap();
     });
     assert_eq!(flaw(&engine).await, None);
     let report = engine.verify_trail(None, Some(head), |_| ()).await.unwrap();

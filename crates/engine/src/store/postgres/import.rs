@@ -45,7 +45,8 @@ pub(super) async fn run(
     event: Option<Event>,
 ) -> Answer {
     let imported = in_transaction(writer, feed, progress, event).await;
-    if !matches!(imported, Ok((_, true))) && writer.session.client().batch_execute("ROLLBACK").await.is_err() {
+    if !matches!(imported, Ok((_, true))) && writer.session.client().batch_execute("ROLLBACK").await.is_err()
+    {
         writer.session.abandon();
     }
     imported.map(|(answer, _)| answer)
@@ -83,11 +84,7 @@ async fn in_transaction(
 async fn move_head(client: &Client, trail: &mut Trail<'_>) -> Result<(), Fault> {
     let Some(step) = trail.move_head() else { return Ok(()) };
     let moved = client.execute(step.sql.postgres, &bound(&step.values)).await;
-    if moved.map_err(|error| look_fault(&error))? == 1 {
-        Ok(())
-    } else {
-        Err(Fault::Contended("the import"))
-    }
+    if moved.map_err(|error| look_fault(&error))? == 1 { Ok(()) } else { Err(Fault::Contended("the import")) }
 }
 
 /// What was found so far.
@@ -164,7 +161,8 @@ impl Found {
 
 async fn there(client: &Client, user: &NewUser) -> Result<Option<UserId>, Fault> {
     let values = users::same(user);
-    let rows = client.query(users::SAME.postgres, &bound(&values)).await.map_err(|error| look_fault(&error))?;
+    let rows =
+        client.query(users::SAME.postgres, &bound(&values)).await.map_err(|error| look_fault(&error))?;
     rows.first().map_or(Ok(None), |row| users::read_same(&Row::Postgres(row)))
 }
 

@@ -13,7 +13,7 @@ use crate::store::events::{Head, Trail};
 use crate::store::links;
 use crate::store::row::Row;
 use crate::store::sql::Sql;
-use crate::store::step::{Expect, Step};
+use crate::store::step::{Expect, Step, Unfit};
 use crate::store::trail::{BOUNDARY, Boundary};
 use crate::store::users;
 use crate::store::value::{Value, values};
@@ -61,26 +61,34 @@ struct Plan<'a> {
 
 /// Applies a list.
 pub(super) async fn run(writer: &mut Writer, changes: &[Change]) -> Run {
-    match attempt(writer, changes).await {
-        Ok(run) => run,
+    let run = match attempt(writer, changes).await {
+        Ok(run) => return run,
+        Err(Stop::Conflict(conflict)) => Run::Conflict(conflict),
         Err(Stop::Fault(fault)) => Run::Failed(fault),
-        Err(Stop::Client(error)) => {
-            let run = before_the_end(&error);
-            if !matches!(run, Run::Lost(_)) {
-                // What was begun is undone; if that fails, the connection is dropped and with it the transaction.
-                if writer.session.client().batch_execute("ROLLBACK").await.is_err() {
-                    writer.session.abandon();
-                }
-            }
-            run
-        }
+        Err(Stop::Client(error)) => before_the_end(&error),
+    };
+    // What was begun is undone; if that fails, the connection is dropped and with it the transaction.
+    let gone = matches!(run, Run::Lost(_));
+    if !gone && writer.session.client().batch_execute("ROLLBACK").await.is_err() {
+        writer.session.abandon();
     }
+    run
 }
 
 /// Why a list did not get as far as its end.
 enum Stop {
     Client(Error),
+    Conflict(Conflict),
     Fault(Fault),
+}
+
+impl From<Unfit> for Stop {
+    fn from(unfit: Unfit) -> Stop {
+        match unfit {
+            Unfit::Conflict(conflict) => Stop::Conflict(conflict),
+            Unfit::Fault(fault) => Stop::Fault(fault),
+        }
+    }
 }
 
 impl From<Error> for Stop {
@@ -147,7 +155,8 @@ async fn answer(session: &Session, change: &Change) -> Result<Answer, Stop> {
         None => Ok(Answer::Nothing),
         Some(Question::Boundary { before, at }) => {
             let rows = session.query(BOUNDARY.postgres, &values![before.millis()]).await?;
-            let bounds: Result<_, Fault> = rows.iter().map(|row| Boundary::read(&Row::Postgres(row))).collect();
+            let bounds: Result<_, Fault> =
+                rows.iter().map(|row| Boundary::read(&Row::Postgres(row))).collect();
             Ok(Answer::bounds(bounds?, at))
         }
         Some(Question::Counts(offer)) => {
@@ -168,7 +177,7 @@ fn plan<'a>(
     answers: &'a [Answer],
     numbers: VecDeque<UserId>,
     (trail, first): (&mut Trail<'_>, Option<&'a Event>),
-) -> Result<Plan<'a>, Fault> {
+) -> Result<Plan<'a>, Unfit> {
     let mut list = List::with_numbers(numbers);
     let mut steps: Vec<Step<'a>> = Vec::with_capacity(changes.len() + 2);
     steps.extend(writes_late(changes).map(users::hold));
@@ -192,7 +201,8 @@ fn plan<'a>(
 /// A statement that must touch a row is made to fail where it touches none: it divides by their number.
 fn text(step: &Step<'_>) -> String {
     let sql = step.sql.postgres;
-    let returning = if sql.starts_with("SELECT") || sql.contains(" RETURNING ") { "" } else { " RETURNING 1" };
+    let returning =
+        if sql.starts_with("SELECT") || sql.contains(" RETURNING ") { "" } else { " RETURNING 1" };
     match step.expect {
         Expect::Anything | Expect::Ended | Expect::Removed => sql.to_owned(),
         Expect::Row(_) | Expect::User => {
@@ -269,7 +279,9 @@ fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {
             }
             Err(error) => match Trouble::of(&error) {
                 Trouble::Again => return Run::Again,
-                Trouble::Conflict(Conflict::Stale) if step.is_some_and(|step| moves(plan, step)) => return Run::Moved,
+                Trouble::Conflict(Conflict::Stale) if step.is_some_and(|step| moves(plan, step)) => {
+                    return Run::Moved;
+                }
                 Trouble::Conflict(conflict) => return Run::Conflict(conflict),
                 Trouble::Untouched => {
                     return match step {

@@ -60,7 +60,8 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP
 )";
 const APPLIED: &str = "SELECT version, checksum, needs FROM schema_migrations ORDER BY version";
-const THERE: &str = "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
+const THERE: &str =
+    "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
 const TABLES: [&str; 14] = [
     "users",
     "gone_users",
@@ -104,13 +105,10 @@ impl Teller<'_> {
 
 /// Checks the server, brings the tables up to date and binds them to the master key. Refused, with nothing changed: see
 /// [`super::Postgres::open`].
-pub(super) async fn prepare(
-    gate: &Gate,
-    steps: &[Migration],
-    master: MasterKeyId,
-) -> Result<(), OpenError> {
+pub(super) async fn prepare(gate: &Gate, steps: &[Migration], master: MasterKeyId) -> Result<(), OpenError> {
     let teller = Teller(&gate.hosts);
-    let session = gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
+    let session =
+        gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
     check_server(&session, &teller).await?;
     let end = Instant::now() + PATIENCE;
     loop {
@@ -121,7 +119,11 @@ pub(super) async fn prepare(
             // Another node runs it at this moment, or users are in the way for longer than a lock may be waited for.
             let wait = matches!(
                 error.code(),
-                Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::UNIQUE_VIOLATION | &SqlState::T_R_DEADLOCK_DETECTED)
+                Some(
+                    &SqlState::LOCK_NOT_AVAILABLE
+                        | &SqlState::UNIQUE_VIOLATION
+                        | &SqlState::T_R_DEADLOCK_DETECTED
+                )
             );
             if !wait || Instant::now() >= end {
                 return Err(teller.failed(&error));
@@ -180,7 +182,9 @@ async fn applied(session: &Session, teller: &Teller<'_>) -> Result<Vec<(i64, Str
     // One that is there only since another node began has no rows yet.
     let rows = session.query(APPLIED, &[]).await.map_err(|error| {
         if error.code() == Some(&SqlState::UNDEFINED_COLUMN) {
-            teller.say("schema_migrations is a table of another program; give Countersign a database of its own")
+            teller.say(
+                "schema_migrations is a table of another program; give Countersign a database of its own",
+            )
         } else {
             teller.failed(&error)
         }
@@ -267,6 +271,7 @@ async fn bound(session: &Session, teller: &Teller<'_>) -> Result<Option<[u8; 16]
 pub async fn is_bound(address: &PostgresAddress, settings: &PostgresSettings) -> Result<bool, OpenError> {
     let gate = Gate::new(address, settings)?;
     let teller = Teller(&gate.hosts);
-    let session = gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
+    let session =
+        gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
     Ok(is_there(&session, &teller, "master_key").await? && bound(&session, &teller).await?.is_some())
 }

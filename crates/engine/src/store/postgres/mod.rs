@@ -17,7 +17,7 @@ use super::events::Head;
 use super::feed::Feed;
 use super::row::Row;
 use super::value::Value;
-use super::{GONE, ImportSum};
+use super::{GONE, ImportSum, refuse};
 use crate::error::{Fault, OpenError};
 use crossbeam_channel::Receiver;
 use domain::change::{Applied, Change, Conflict};
@@ -28,8 +28,8 @@ use list::Run;
 use readers::Readers;
 use session::{Gate, Purpose};
 use slot::Common;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use strand::Strand;
 use tokio::sync::Notify;
@@ -43,6 +43,8 @@ pub(super) use migrate::is_bound;
 const SCAN_MS: u64 = 10_000;
 /// How long a step of the schema waits for a lock before it lets others through and tries again (REL-40).
 const SCHEMA_LOCK_MS: u64 = 2000;
+/// How long the first connections may take.
+const OPENING: Duration = Duration::from_secs(5);
 /// From the moment a list is asked for to its answer; a client is told after at most three seconds (REL-22).
 const PATIENCE: Duration = Duration::from_millis(2500);
 /// How often a list is tried that got in the way of another (REL-25).
@@ -65,6 +67,8 @@ struct Shared {
     readers: Readers,
     scans: Readers,
     writers: Writers,
+    /// For messages.
+    hosts: String,
 }
 
 impl Postgres {
@@ -81,13 +85,16 @@ impl Postgres {
     ) -> Result<Postgres, OpenError> {
         let gate = Gate::new(address, settings)?;
         migrate::prepare(&gate, migrate::MIGRATIONS, master).await?;
+        let hosts = gate.hosts.clone();
         let common = Arc::new(Common::new(gate, Arc::new(Notify::new())));
         let wait = Duration::from_millis(settings.pool_wait_ms);
         let shared = Shared {
             readers: Readers::keep(&common, settings.readers, wait, Purpose::Work),
             scans: Readers::keep(&common, 1, wait, Purpose::Scans),
             writers: Writers::keep(&common, settings.writers, wait, &trail),
+            hosts,
         };
+        shared.wait_until_there().await?;
         let shared = Arc::new(shared);
         let pulse = tokio::spawn(pulse(Arc::downgrade(&shared)));
         Ok(Postgres { shared, pulse })
@@ -175,6 +182,24 @@ async fn pulse(shared: Weak<Shared>) {
 }
 
 impl Shared {
+    /// Waits for the first connections. Refused: they do not come, though one came a moment ago.
+    async fn wait_until_there(&self) -> Result<(), OpenError> {
+        let end = Instant::now() + OPENING;
+        loop {
+            let reads = tokio::time::timeout_at(end, self.readers.query("SELECT 1", &[])).await;
+            if matches!(reads, Ok(Ok(_))) && self.writers.is_connected() {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(refuse(format!(
+                    "PostgreSQL {}: no further connection is made; see its max_connections and its log",
+                    self.hosts
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     async fn record(&self, changes: &[Change]) -> Recorded {
         let end = Instant::now() + PATIENCE;
         let mut pause = PAUSE;

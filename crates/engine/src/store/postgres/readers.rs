@@ -48,7 +48,8 @@ impl Readers {
         let connected = Arc::new(Notify::new());
         let keepers = (0..count)
             .map(|at| {
-                let (common, slots, connected) = (Arc::clone(common), Arc::clone(&slots), Arc::clone(&connected));
+                let (common, slots, connected) =
+                    (Arc::clone(common), Arc::clone(&slots), Arc::clone(&connected));
                 tokio::spawn(async move {
                     loop {
                         let session = Arc::new(common.connect(purpose).await);

@@ -121,9 +121,7 @@ fn public_roots() -> RootCertStore {
 fn read_roots(path: &Path) -> Result<RootCertStore, OpenError> {
     let unreadable = |error: String| refuse(format!("{}: {error}", path.display()));
     let mut roots = RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?
-    {
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))? {
         let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
         roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
     }

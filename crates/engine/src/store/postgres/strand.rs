@@ -50,7 +50,8 @@ impl Strand {
                 rows = session.query(BEGIN, &values![number, seal.bytes()]).await?;
             }
             if let Some(row) = rows.first() {
-                let mut strand = Strand { key: Arc::clone(key), number: row.try_get(0)?, left: Left::default() };
+                let mut strand =
+                    Strand { key: Arc::clone(key), number: row.try_get(0)?, left: Left::default() };
                 strand.look(session).await?;
                 return Ok(strand);
             }
@@ -105,7 +106,8 @@ impl Strand {
 /// What is said of rows that were there before the strand had seals.
 pub(super) async fn counted(session: &Session, strand: i64, event: Event) -> Result<Event, Fault> {
     let (sql, values) = events::count(strand);
-    let rows = session.query(sql.postgres, &values).await.map_err(|error| super::session::look_fault(&error))?;
+    let rows =
+        session.query(sql.postgres, &values).await.map_err(|error| super::session::look_fault(&error))?;
     let count = rows.first().map_or(Ok(0), |row| Row::Postgres(row).int(0))?;
     Ok(events::with_count(event, count))
 }

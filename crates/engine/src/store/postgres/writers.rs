@@ -63,7 +63,8 @@ impl Shelf {
 impl Writers {
     /// Keeps so many connections. `wait`: how long a list waits for one.
     pub fn keep(common: &Arc<Common>, count: usize, wait: Duration, key: &Arc<TrailKey>) -> Writers {
-        let shelf = Arc::new(Shelf { idle: Mutex::default(), there: Semaphore::new(0), live: AtomicUsize::new(0) });
+        let shelf =
+            Arc::new(Shelf { idle: Mutex::default(), there: Semaphore::new(0), live: AtomicUsize::new(0) });
         let keepers = (0..count)
             .map(|_| {
                 let (common, shelf, key) = (Arc::clone(common), Arc::clone(&shelf), Arc::clone(key));

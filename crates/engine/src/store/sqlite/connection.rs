@@ -1,7 +1,7 @@
 //! How is a connection to SQLite set up, and is it really set up so?
 
-use crate::store::refuse;
 use crate::error::OpenError;
+use crate::store::refuse;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! What does a failure of SQLite mean for a change list and for the store?
 
 use crate::error::Fault;
+use crate::store::step::Unfit;
 use domain::change::Conflict;
 use rusqlite::ffi;
 
@@ -18,6 +19,15 @@ pub(super) enum Halt {
 impl From<Fault> for Halt {
     fn from(fault: Fault) -> Halt {
         Halt::Broken(fault)
+    }
+}
+
+impl From<Unfit> for Halt {
+    fn from(unfit: Unfit) -> Halt {
+        match unfit {
+            Unfit::Conflict(conflict) => Halt::Conflict(conflict),
+            Unfit::Fault(fault) => Halt::Broken(fault),
+        }
     }
 }
 

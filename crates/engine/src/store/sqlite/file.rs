@@ -1,8 +1,8 @@
 //! Where do the database's files lie, and who may read them?
 
-use crate::store::refuse;
 use super::{connection, migrate};
 use crate::error::OpenError;
+use crate::store::refuse;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};

@@ -1,7 +1,7 @@
 //! Has the database the tables this program was written for?
 
-use crate::store::refuse;
 use crate::error::OpenError;
+use crate::store::refuse;
 use domain::token::Digest;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;

@@ -107,7 +107,12 @@ async fn on_postgres() -> (Store, testbed::Database) {
 }
 
 pub(in crate::store) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 pub(in crate::store) fn at(second: i64) -> Moment {
@@ -140,7 +145,8 @@ pub(in crate::store) fn person(number: u32) -> NewUser {
 }
 
 pub(in crate::store) const BCRYPT: &str = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
-pub(in crate::store) const DJANGO: &str = "pbkdf2_sha256$1200000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+pub(in crate::store) const DJANGO: &str =
+    "pbkdf2_sha256$1200000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 pub(in crate::store) fn session(number: i64) -> Box<NewSession> {
     Box::new(NewSession {
