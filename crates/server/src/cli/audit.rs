@@ -318,6 +318,8 @@ mod tests {
         let evil = "x\n\u{1b}[2J\r\u{9b}";
         let entry = Entry {
             id: 1,
+            strand: 0,
+            place: 1,
             at: 0,
             kind: "signed_in".into(),
             actor: "user".into(),
