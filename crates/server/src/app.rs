@@ -9,7 +9,7 @@ use crate::mounts::{self, Loaded};
 use crate::pages::Pages;
 use crate::telemetry::Log;
 use bytes::Bytes;
-use engine::{Chance, Clock, Engine, Fault, Place, Settings};
+use engine::{Chance, Clock, Engine, Fault, Settings};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl App {
         let now = clock.now();
         let mut faults = Vec::new();
         let keys = Keys::of(&config);
-        let tickets = keys.tickets(&chance, now).and_then(|tickets| Ok((tickets, keys.trail()?)));
+        let tickets = keys.tickets(&chance, now).await.and_then(|tickets| Ok((tickets, keys.trail()?)));
         let master = keys.master(&chance).await;
         let equipped = mounts::equip(&config, &loaded, &chance, now).unwrap_or_else(|found| {
             faults.extend(found);
@@ -90,9 +90,9 @@ impl App {
         else {
             return Err(OpenFaults(faults));
         };
-        let lock = DataLock::take(&config.data).map_err(|fault| OpenFaults(vec![fault]))?;
+        let lock = DataLock::take(&config).map_err(|fault| OpenFaults(vec![fault]))?;
         let settings = Settings {
-            place: Place::File(config.database()),
+            place: config.database(),
             ticket_secret,
             trail_secret,
             master_key,

@@ -278,7 +278,7 @@ fn later_sources_win_and_are_named() {
     let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let environment = vec![set("COUNTERSIGN_LISTEN", "127.0.0.1:2"), set("COUNTERSIGN_HASHING__PASSES", "4")];
     let (config, listen) = (Some(home.path("c.toml")), Some("127.0.0.1:3".to_owned()));
-    let config = Config::load(&Sources { config, listen, data: None, environment }).unwrap();
+    let config = Config::load(&Sources { config, listen, environment, ..Sources::default() }).unwrap();
     let origin = |name: &str| {
         let value = config.values.iter().find(|(one, ..)| *one == name).unwrap();
         (value.1.to_string(), value.2.to_string())

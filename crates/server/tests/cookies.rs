@@ -87,7 +87,7 @@ async fn signed_in(world: &World) -> Jar {
 
 /// Every row of every table, without the columns that say when somebody was last seen.
 fn database(world: &World) -> String {
-    let path = world.app.config().database();
+    let path = world.app.config().database_file().unwrap();
     let database =
         rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut names =

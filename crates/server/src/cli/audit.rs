@@ -86,11 +86,9 @@ pub struct VerifyArgs {
 
 /// Carries a command out.
 pub async fn run(command: &AuditCommand, config: &Config) -> Result<(), Ended> {
-    if !config.database().exists() {
-        return Err(Ended::wrong_one(format!(
-            "there is no database at {}; `countersign serve` makes it",
-            config.database().display()
-        )));
+    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
+        let text = format!("there is no database at {}; `countersign serve` makes it", file.display());
+        return Err(Ended::wrong_one(text));
     }
     let engine = user::open(config).await?;
     match command {

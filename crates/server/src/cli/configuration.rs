@@ -5,7 +5,7 @@ use crate::config::{Config, MountConfig, settings};
 use crate::mounts;
 use serde_json::{Value, json};
 
-/// Prints every setting with its origin. There are no secrets among them: those lie in files of their own.
+/// Prints every setting with its origin. The only secret that can stand among them, the password of a database, is left out.
 pub fn run(config: &Config, as_json: bool) {
     if as_json {
         out(&format!("{:#}\n", described(config)));

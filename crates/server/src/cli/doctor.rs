@@ -10,7 +10,7 @@ use crate::mounts::{self, Loaded};
 use clap::Args;
 use domain::password::{Workspace, write};
 use domain::time::Moment;
-use engine::{Chance, Clock};
+use engine::{Chance, Clock, Place};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -97,22 +97,29 @@ pub async fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
             findings.add(Mark::Weak, format!("{about} {}", weakening.name()), weakening.cost());
         }
     }
-    if config.database().exists() {
-        match user::open(config).await {
-            Ok(engine) if engine.is_ready() => {
-                let text = format!("it opens and can be written (SQLite {})", engine::sqlite_version());
-                findings.add(Mark::Good, "database", text)
-            }
-            Ok(_) => findings.add(Mark::Bad, "database", "it can not be written"),
-            Err(ended) => findings.add(Mark::Bad, "database", ended.messages.join("; ")),
-        }
-    } else {
-        findings.add(Mark::Note, "database", "there is none yet; `countersign serve` makes it");
-    }
+    database(config, &mut findings).await;
     tell(args, &findings);
     let worst = findings.0.iter().map(|(mark, ..)| *mark).max().unwrap_or(Mark::Good);
     let limit = if args.strict { Mark::Weak } else { Mark::Bad };
     if worst >= limit { Err(Ended { code: 1, messages: Vec::new() }) } else { Ok(()) }
+}
+
+/// Whether the database opens. One that is not there is not made.
+async fn database(config: &Config, findings: &mut Findings) {
+    if config.lacks_database() {
+        return findings.add(Mark::Note, "database", "there is none yet; `countersign serve` makes it");
+    }
+    let which = match config.database() {
+        Place::Postgres(address, _) => format!("PostgreSQL at {}", address.hosts()),
+        Place::File(_) | Place::Memory => format!("SQLite {}", engine::sqlite_version()),
+    };
+    match user::open(config).await {
+        Ok(engine) if engine.is_ready() => {
+            findings.add(Mark::Good, "database", format!("it opens and can be written ({which})"))
+        }
+        Ok(_) => findings.add(Mark::Bad, "database", format!("it can not be written ({which})")),
+        Err(ended) => findings.add(Mark::Bad, "database", ended.messages.join("; ")),
+    }
 }
 
 fn tell(args: &DoctorArgs, findings: &Findings) {
@@ -132,7 +139,8 @@ fn tell(args: &DoctorArgs, findings: &Findings) {
 fn files(config: &Config, findings: &mut Findings) {
     mode(&config.data, 0o700, findings);
     mode(&config.key_folder(), 0o700, findings);
-    mode(&config.database(), 0o600, findings);
+    config.database_file().iter().for_each(|file| mode(file, 0o600, findings));
+    config.file_with_password().into_iter().for_each(|file| mode(file, 0o600, findings));
     for entry in std::fs::read_dir(config.key_folder()).into_iter().flatten().flatten() {
         mode(&entry.path(), 0o600, findings);
     }

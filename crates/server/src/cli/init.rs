@@ -1,6 +1,7 @@
 //! What does a new installation begin with?
 
 use super::terminal::{Ended, line};
+use crate::config::database::read_flag;
 use crate::config::settings::{MOUNT_WORDS, SETTINGS, Setting};
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::keys::Keys;
@@ -34,14 +35,17 @@ pub async fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
             known.join(", ")
         )));
     }
-    let text = template(sources.data.as_deref(), &args.mounts);
+    if let Some(url) = &sources.database {
+        read_flag(url).map_err(|message| Ended::wrong_one(format!("command line --database: {message}")))?;
+    }
+    let text = template(sources, &args.mounts);
     crate::keys::write_private(&path, text.as_bytes())
         .map_err(|error| Ended::failed(format!("{}: {error}", path.display())))?;
     let sources = Sources { config: Some(path.clone()), ..sources.clone() };
     let config =
         Config::load(&sources).map_err(|faults| Ended::wrong(faults.iter().map(ToString::to_string)))?;
     let (chance, now) = (Chance::System, Clock::System.now());
-    Keys::of(&config).tickets(&chance, now).map_err(Ended::failed)?;
+    Keys::of(&config).tickets(&chance, now).await.map_err(Ended::failed)?;
     Keys::of(&config).master(&chance).await.map_err(Ended::failed)?;
     let loaded = mounts::load(&config).map_err(Ended::wrong)?;
     mounts::equip(&config, &loaded, &chance, now).map_err(Ended::wrong)?;
@@ -54,7 +58,7 @@ pub async fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
 }
 
 /// The commented file. What is not said in it stays as it is by default.
-fn template(data: Option<&Path>, mounts: &[String]) -> String {
+fn template(sources: &Sources, mounts: &[String]) -> String {
     let mut text = String::from(
         "# Countersign. Lines with # in front of a setting show its default.\n\
          # Every setting can also come from the environment: COUNTERSIGN_LISTEN, COUNTERSIGN_HASHING__MEMORY_KIB, …\n\
@@ -68,10 +72,14 @@ fn template(data: Option<&Path>, mounts: &[String]) -> String {
             // Writing to a String can not fail.
             let _ = write!(text, "\n[{own}]\n");
         }
-        let given = data.filter(|_| name == "data").map(|path| path.to_string_lossy().into_owned());
+        let given = match setting.name {
+            "data" => sources.data.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            "database" => sources.database.clone(),
+            _ => None,
+        };
         let _ = write!(text, "\n# {}\n", setting.about);
         let _ = match given {
-            Some(path) => writeln!(text, "{name} = {path:?}"),
+            Some(given) => writeln!(text, "{name} = {given:?}"),
             None => writeln!(text, "# {name} = {}", default(setting)),
         };
     }

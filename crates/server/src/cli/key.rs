@@ -44,7 +44,7 @@ pub async fn run(command: &KeyCommand, config: &Config) -> Result<(), Ended> {
 
 /// Notes that a key got a successor. Before the first start there is no trail, and nothing to tell.
 async fn note(config: &Config, name: &str, algorithm: &'static str) -> Result<(), Ended> {
-    if !config.database().exists() {
+    if config.lacks_database() {
         return Ok(());
     }
     let event = Event::inside(EventKind::KeyRotated, Clock::System.now(), Actor::Operator, "key rotate")

@@ -46,9 +46,12 @@ struct Cli {
     /// Configuration file [default: countersign.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of database and keys [default: data]
+    /// Folder of the keys and of the embedded database [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// sqlite:FILE or postgres://USER@HOST/NAME [default: countersign.db in the data folder]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -128,8 +131,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Ended> {
-    let mut sources = Sources { config: cli.config, data: cli.data, ..Sources::default() }.with_environment();
-    match cli.command {
+    let Cli { config, data, database, command } = cli;
+    let mut sources = Sources { config, data, database, ..Sources::default() }.with_environment();
+    match command {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut script);

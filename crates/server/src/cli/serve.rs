@@ -33,7 +33,7 @@ pub fn run(config: Config, sources: &Sources) -> Result<(), Ended> {
 }
 
 async fn run_server(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), Ended> {
-    let first = !config.database().exists();
+    let first = config.lacks_database();
     let app =
         App::open(config, Clock::System, Chance::System).await.map_err(|faults| Ended::wrong(faults.0))?;
     let app = app.with_log(Arc::clone(log));

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use domain::contract::PasswordPolicy;
 use domain::id::UserId;
 use domain::user::{Status, User};
-use engine::{Chance, Clock, Engine, NewUserRequest, Place, Settings, UserChange, Who};
+use engine::{Chance, Clock, Engine, NewUserRequest, Settings, UserChange, Who};
 use serde_json::{Map, Value, json};
 
 /// Rules for passwords that the operator sets; `--any-password` lifts them.
@@ -225,11 +225,11 @@ pub async fn open(config: &Config) -> Result<Engine, Ended> {
     let (clock, chance) = (Clock::System, Chance::System);
     let keys = Keys::of(config);
     let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
-    let ticket_secret = keys.tickets(&chance, clock.now()).map_err(wrong)?;
+    let ticket_secret = keys.tickets(&chance, clock.now()).await.map_err(wrong)?;
     let trail_secret = keys.trail().map_err(wrong)?;
     let master_key = keys.master(&chance).await.map_err(wrong)?;
     let settings = Settings {
-        place: Place::File(config.database()),
+        place: config.database(),
         ticket_secret,
         trail_secret,
         master_key,

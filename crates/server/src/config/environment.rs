@@ -1,9 +1,9 @@
 //! What does the environment say?
 
 use super::file::unknown;
-use super::mail::PASSWORD_VARIABLE;
 use super::settings::{self, SETTINGS};
 use super::{ConfigFault, Origin, Values, nearest};
+use super::{database, mail};
 use domain::secret::Secret;
 
 /// Every variable of ours begins so.
@@ -11,6 +11,10 @@ const PREFIX: &str = "COUNTERSIGN_";
 
 /// The master key itself, in base64 or hexadecimal digits. No setting: it is never printed.
 const MASTER_KEY: &str = "COUNTERSIGN_MASTER_KEY";
+
+/// Variables that are no settings.
+const OTHERS: [&str; 4] =
+    ["COUNTERSIGN_CONFIG", MASTER_KEY, mail::PASSWORD_VARIABLE, database::PASSWORD_VARIABLE];
 
 /// The master key, if the environment holds one.
 pub(super) fn master_key(variables: &[(String, String)]) -> Option<Secret> {
@@ -32,7 +36,7 @@ pub(super) fn of_process() -> Vec<(String, String)> {
 /// Refused: what has the form of a setting (`COUNTERSIGN_<SECTION>__<KEY>`) or nearly its name, and is none.
 pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: &mut Vec<ConfigFault>) {
     for (name, text) in variables {
-        if ["COUNTERSIGN_CONFIG", MASTER_KEY, PASSWORD_VARIABLE].contains(&name.as_str()) || text.is_empty() {
+        if OTHERS.contains(&name.as_str()) || text.is_empty() {
             continue;
         }
         let place = || format!("environment {name}");
@@ -44,7 +48,7 @@ pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: 
             None => {
                 let known: Vec<String> =
                     SETTINGS.iter().map(|setting| settings::variable(setting.name)).collect();
-                let near = nearest(name, known.iter().map(String::as_str).chain(["COUNTERSIGN_CONFIG"]));
+                let near = nearest(name, known.iter().map(String::as_str).chain(OTHERS));
                 let close = near.filter(|near| near.len().abs_diff(name.len()) <= 2);
                 if name.starts_with("COUNTERSIGN_MOUNT") {
                     let message = "mounts are written in the configuration file only".to_owned();

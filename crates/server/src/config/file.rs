@@ -1,5 +1,6 @@
 //! What does the configuration file say, and in which line?
 
+use super::database::Chosen;
 use super::kinds::{Kind, Value};
 use super::mount::{self, MountConfig};
 use super::roles;
@@ -7,7 +8,7 @@ use super::settings::{self, SETTINGS, Setting};
 use super::{ConfigFault, Origin, Values, did_you_mean, nearest};
 use domain::role::Roles;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -144,6 +145,9 @@ fn read_setting(
         Ok(read) => {
             let read = match (&read, setting.kind) {
                 (Value::Text(text), Kind::Path) => Value::Text(page.relative(text)),
+                (Value::Database(Chosen::File(path)), _) => {
+                    Value::Database(Chosen::File(PathBuf::from(page.relative(&path.to_string_lossy()))))
+                }
                 _ => read,
             };
             values.insert(setting.name, (read, page.origin(&value.span())));

@@ -1,5 +1,7 @@
 //! Which kinds of settings are there, and how is each written in a file and in an environment variable?
 
+use super::database::{self, Chosen};
+use engine::SynchronousCommit;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,6 +29,10 @@ pub enum Kind {
     Service,
     /// A path to a folder or file. Empty: none.
     Path,
+    /// A file of SQLite or the URL of a PostgreSQL. Empty: a file in the data folder.
+    Database,
+    /// When PostgreSQL may say that a change is kept.
+    Durability,
     /// Address blocks in CIDR notation.
     Networks,
     /// Web origins, exactly as browsers send them.
@@ -58,6 +64,8 @@ pub enum Value {
     Networks(Vec<IpNet>),
     /// Origins.
     List(Vec<String>),
+    /// A database. Its password is not shown.
+    Database(Chosen),
 }
 
 impl Kind {
@@ -81,6 +89,8 @@ impl Kind {
             Kind::Service => service(text).map(Value::Text),
             Kind::Path if text.contains('\0') => Err("a path has no NUL".to_owned()),
             Kind::Path => Ok(Value::Text(text.to_owned())),
+            Kind::Database => database::read(text.trim()).map(Value::Database),
+            Kind::Durability => durability(text),
             Kind::Networks | Kind::Origins => {
                 self.read_list(text.split(',').map(str::trim).filter(|part| !part.is_empty()))
             }
@@ -126,6 +136,8 @@ impl Kind {
             | Kind::Link
             | Kind::Service
             | Kind::Path
+            | Kind::Database
+            | Kind::Durability
             | Kind::Choice(_)
             | Kind::Span(..) => self.read_text(value.as_str().ok_or_else(|| wrong_type(value, "a text"))?),
         }
@@ -155,6 +167,7 @@ impl std::fmt::Display for Value {
                 f.debug_list().entries(networks.iter().map(ToString::to_string)).finish()
             }
             Value::List(list) => f.debug_list().entries(list).finish(),
+            Value::Database(chosen) => write!(f, "{:?}", chosen.to_string()),
         }
     }
 }
@@ -183,6 +196,13 @@ fn choice(text: &str, words: &[&str]) -> Result<Value, String> {
     }
     let hint = super::nearest(text, words.iter().copied()).map_or_else(String::new, super::did_you_mean);
     Err(format!("{text:?} is none of {}{hint}", words.join(", ")))
+}
+
+fn durability(text: &str) -> Result<Value, String> {
+    if text == "off" {
+        return Err("\"off\" would lose what was answered already when PostgreSQL crashes".to_owned());
+    }
+    choice(text, &SynchronousCommit::ALL.map(SynchronousCommit::name))
 }
 
 fn span(text: &str, least: u64, most: u64) -> Result<Value, String> {

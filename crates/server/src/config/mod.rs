@@ -3,11 +3,13 @@
 //! One TOML file, environment variables over it, the command line over both. Everything wrong is told at once.
 
 mod cookies;
+pub mod database;
 mod environment;
 mod file;
 pub mod kinds;
 mod mail;
 mod mount;
+mod nearest;
 mod roles;
 pub mod settings;
 mod tries;
@@ -17,8 +19,10 @@ pub use cookies::{CookieWords, pages};
 pub use environment::asks_for_update;
 pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
+pub use nearest::{did_you_mean, nearest};
 pub use weakening::HouseWeakening;
 
+use database::{Chosen, DatabaseConfig};
 use domain::admin::AdminRules;
 use domain::house::{House, RecoveryRules, SessionRules};
 use domain::password::{Backend, Params};
@@ -26,7 +30,7 @@ use domain::retention::Retention;
 use domain::secret::Secret;
 use engine::HashSettings;
 use ipnet::IpNet;
-use kinds::Value;
+use kinds::{Kind, Value};
 use settings::SETTINGS;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -90,6 +94,8 @@ pub struct Sources {
     pub listen: Option<String>,
     /// `--data`.
     pub data: Option<PathBuf>,
+    /// `--database`.
+    pub database: Option<String>,
     /// Environment variables whose names begin with `COUNTERSIGN_`.
     pub environment: Vec<(String, String)>,
 }
@@ -155,8 +161,10 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Folder of database and keys.
+    /// Folder of the keys, and of the database if it is not elsewhere.
     pub data: PathBuf,
+    /// The database.
+    pub databases: DatabaseConfig,
     /// File with the master key; absent = `keys/master.key` in the data folder.
     pub master_key_file: Option<PathBuf>,
     /// The master key itself, from the environment.
@@ -230,11 +238,6 @@ impl Config {
         self.data.join("keys")
     }
 
-    /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.data.join("countersign.db")
-    }
-
     /// What the service is called in letters and on pages.
     pub fn service(&self) -> String {
         let url = self.base_url();
@@ -251,6 +254,7 @@ impl Config {
     fn check(&self) -> Result<(), Vec<ConfigFault>> {
         let known = crate::mounts::dialect_names(self.dialects.as_deref());
         let mut faults = mail::check(self);
+        faults.extend(database::check(self));
         for (at, mount) in self.mounts.iter().enumerate() {
             let place = mount.place(self.file.as_deref());
             if !known.contains(&mount.dialect) {
@@ -285,9 +289,18 @@ fn find_file(sources: &Sources) -> Option<(PathBuf, bool)> {
 
 fn read_flags(sources: &Sources, values: &mut Values, faults: &mut Vec<ConfigFault>) {
     let data = sources.data.as_ref().map(|path| path.to_string_lossy().into_owned());
-    for (name, flag, text) in [("listen", "--listen", sources.listen.clone()), ("data", "--data", data)] {
+    for (name, flag, text) in [
+        ("listen", "--listen", sources.listen.clone()),
+        ("data", "--data", data),
+        ("database", "--database", sources.database.clone()),
+    ] {
         let Some((text, setting)) = text.zip(settings::named(name)) else { continue };
-        match setting.kind.read_text(&text) {
+        let read = if setting.kind == Kind::Database {
+            database::read_flag(&text).map(Value::Database)
+        } else {
+            setting.kind.read_text(&text)
+        };
+        match read {
             Ok(value) => drop(values.insert(setting.name, (value, Origin::Flag(flag)))),
             Err(message) => faults.push(ConfigFault { place: format!("command line {flag}"), message }),
         }
@@ -310,6 +323,7 @@ impl Reading<'_> {
             | Value::Span(_)
             | Value::Address(_)
             | Value::Networks(_)
+            | Value::Database(_)
             | Value::List(_) => Err(internal(name)),
         }
     }
@@ -324,6 +338,10 @@ impl Reading<'_> {
 
     fn span(&self, name: &'static str) -> Result<Duration, ConfigFault> {
         if let Value::Span(span) = self.value(name)? { Ok(*span) } else { Err(internal(name)) }
+    }
+
+    fn database(&self, name: &'static str) -> Result<Chosen, ConfigFault> {
+        if let Value::Database(chosen) = self.value(name)? { Ok(chosen.clone()) } else { Err(internal(name)) }
     }
 
     fn text(&self, name: &'static str) -> Result<String, ConfigFault> {
@@ -355,6 +373,7 @@ fn assemble(
         file,
         listen,
         data: PathBuf::from(read.text("data")?),
+        databases: database::assemble(&read, values, environment)?,
         master_key_file: some(read.text("master_key_file")?).map(PathBuf::from),
         master_key: None,
         public_url: some(read.text("public_url")?),
@@ -455,36 +474,4 @@ fn hashing(read: &Reading<'_>, values: &Values) -> Result<HashSettings, ConfigFa
         queue: read.number("hashing.queue")?,
         per_client: read.number("hashing.per_client")?,
     })
-}
-
-/// The candidate that a word was probably meant to be: at most two letters off, or a third of the word.
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = word.chars().count();
-    let allowed = if letters < 4 { 1 } else { (letters / 3).clamp(2, 3) };
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(steps, _)| *steps <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// The question at the end of a sentence.
-pub fn did_you_mean(word: &str) -> String {
-    format!(", did you mean {word:?}?")
-}
-
-/// Levenshtein distance, over at most 64 characters of each.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().take(64).enumerate() {
-        let mut corner = row[0];
-        row[0] = at + 1;
-        for (place, wanted) in other.iter().enumerate() {
-            let swap = corner + usize::from(letter != *wanted);
-            corner = row[place + 1];
-            row[place + 1] = swap.min(corner + 1).min(row[place] + 1);
-        }
-    }
-    row[other.len()]
 }

@@ -29,6 +29,18 @@ pub static SETTINGS: &[Setting] = &[
     setting("listen", Kind::Address, "127.0.0.1:8000", "Address and port to listen on."),
     setting("data", Kind::Path, "data", "Folder of the database and the keys; made when it is not there."),
     setting(
+        "database",
+        Kind::Database,
+        "",
+        "Where everything is kept. Empty: the embedded SQLite, countersign.db in the data folder. `sqlite:/path/to/file.db`: in another file. `postgres://user@host1:5432,host2:5432/name?sslrootcert=/path/to/ca.pem`: a PostgreSQL, for more than one machine (docs/operating.md).",
+    ),
+    setting(
+        "database_password_file",
+        Kind::Path,
+        "",
+        "File with the PostgreSQL password, readable by you alone; or put it into the variable COUNTERSIGN_DATABASE_PASSWORD.",
+    ),
+    setting(
         "master_key_file",
         Kind::Path,
         "",
@@ -54,6 +66,38 @@ pub static SETTINGS: &[Setting] = &[
         "What your service is called in letters and on pages. Empty = the host name of public_url.",
     ),
     setting("dialects", Kind::Path, "", "Folder with dialect folders of your own."),
+    setting("postgres.readers", Kind::Whole(1, 16), "2", "Connections that all looks share."),
+    setting("postgres.writers", Kind::Whole(1, 64), "8", "Connections for changes."),
+    setting(
+        "postgres.pool_wait_ms",
+        Kind::Whole(1, 10_000),
+        "1000",
+        "How long a change may wait for one of them, in milliseconds. Above it: 503.",
+    ),
+    setting(
+        "postgres.statement_timeout_ms",
+        Kind::Whole(100, 60_000),
+        "2000",
+        "How long one statement may take, in milliseconds.",
+    ),
+    setting(
+        "postgres.lock_timeout_ms",
+        Kind::Whole(100, 60_000),
+        "1000",
+        "How long a statement may wait for a lock, in milliseconds.",
+    ),
+    setting(
+        "postgres.idle_in_transaction_timeout_ms",
+        Kind::Whole(100, 60_000),
+        "3000",
+        "After so many milliseconds PostgreSQL ends a transaction whose node says nothing any more.",
+    ),
+    setting(
+        "postgres.synchronous_commit",
+        Kind::Durability,
+        "on",
+        "When a change counts as kept: on, remote_apply, remote_write or local, as PostgreSQL means them. With remote_write and local a fail-over can lose what was answered already.",
+    ),
     setting(
         "hashing.backend",
         Kind::Choice(&["simd", "portable"]),

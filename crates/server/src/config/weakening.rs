@@ -54,6 +54,9 @@ macro_rules! house_weakenings {
 house_weakenings! {
     /// `listen` is open to the network, or `public_url` is not on this machine, and `public_url` is not https.
     PlainHttp = "plain_http", "Passwords and tokens travel in clear, and whoever is on the way can take them.";
+    /// `database` has `sslmode=disable` and a host that is not this machine.
+    DatabaseInClear = "database_in_clear",
+        "The password of the database, and everything that is in it, travel in clear.";
     /// `trusted_proxies` holds a block larger than /8 (IPv6: /32).
     WideProxies = "wide_proxies",
         "Strangers inside those blocks can choose the address that limits and the audit trail see.";
@@ -83,6 +86,7 @@ impl Config {
     pub fn weakenings(&self) -> Vec<(String, HouseWeakening)> {
         let house = [
             (HouseWeakening::PlainHttp, self.speaks_in_clear()),
+            (HouseWeakening::DatabaseInClear, self.database_in_clear()),
             (HouseWeakening::WideProxies, self.trusted_proxies.iter().any(is_wide)),
             (HouseWeakening::CheapHashing, self.hashes_cheaply()),
             (HouseWeakening::LimitsOff, !self.house.limits.enabled),
@@ -157,6 +161,8 @@ mod tests {
         let cases = [
             (HouseWeakening::PlainHttp, "listen = \"0.0.0.0:8000\""),
             (HouseWeakening::PlainHttp, "public_url = \"http://accounts.example.com\""),
+            (HouseWeakening::DatabaseInClear, "database = \"postgres://u@db/c?sslmode=disable\""),
+            (HouseWeakening::DatabaseInClear, "database = \"postgres://u@localhost,db/c?sslmode=disable\""),
             (HouseWeakening::WideProxies, "trusted_proxies = [\"8.0.0.0/7\"]"),
             (HouseWeakening::WideProxies, "trusted_proxies = [\"2000::/3\"]"),
             (HouseWeakening::CheapHashing, "[hashing]\nmemory_kib = 19456\npasses = 1"),
@@ -187,6 +193,8 @@ mod tests {
         for safe in [
             "listen = \"0.0.0.0:8000\"\npublic_url = \"https://accounts.example.com\"\ntrusted_proxies = [\"10.0.0.0/8\"]",
             "public_url = \"http://localhost:8000\"",
+            "database = \"postgres://u@db/c\"",
+            "database = \"postgres://u@localhost/c\"",
             "[hashing]\nmemory_kib = 12288\npasses = 3",
             "[[mount]]\ndialect = \"native\"\nsecret_file = \"/s\"\naccept_until = 2030-01-01T00:00:00Z",
         ] {

@@ -20,6 +20,17 @@ pub(super) struct MasterPlace {
 }
 
 impl Keys {
+    /// Whether there is a database already, whose keys have to be those that it began with.
+    pub(super) async fn has_begun(&self) -> Result<bool, KeyFaults> {
+        match &self.database {
+            Place::File(path) => Ok(path.exists()),
+            Place::Postgres(..) => {
+                is_bound_to_master_key(&self.database).await.map_err(|error| KeyFaults(error.to_string()))
+            }
+            Place::Memory => Ok(false),
+        }
+    }
+
     /// The master key, from the environment or its file; made at the first start.
     ///
     /// Refused: missing beside a database whose secrets are sealed under one; readable by others; not a key.
@@ -30,8 +41,7 @@ impl Keys {
         }
         let path = &self.master.path;
         if !path.exists() {
-            let place = Place::File(self.database.clone());
-            if is_bound_to_master_key(&place).await.map_err(|error| KeyFaults(error.to_string()))? {
+            if is_bound_to_master_key(&self.database).await.map_err(|error| KeyFaults(error.to_string()))? {
                 return Err(fault(
                     path,
                     "the master key is missing, and secrets in the database are sealed under it; put the file back \

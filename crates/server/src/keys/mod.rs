@@ -14,7 +14,7 @@ use domain::contract::{Contract, RefreshForm, Weakening};
 use domain::secret::{Secret, SecretBytes};
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeyFault, KeySet};
-use engine::Chance;
+use engine::{Chance, Place};
 use file::{read_json, read_private};
 use master::MasterPlace;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ pub struct Listed {
 #[derive(Clone, Debug)]
 pub struct Keys {
     folder: PathBuf,
-    database: PathBuf,
+    database: Place,
     master: MasterPlace,
 }
 
@@ -176,10 +176,10 @@ impl Keys {
     }
 
     /// The secret that seals tickets; made at the first start. Refused: missing beside an existing database (REL-33).
-    pub fn tickets(&self, chance: &Chance, now: Moment) -> Result<SecretBytes, KeyFaults> {
+    pub async fn tickets(&self, chance: &Chance, now: Moment) -> Result<SecretBytes, KeyFaults> {
         let path = self.path(TICKETS);
         if !path.exists() {
-            if self.database.exists() {
+            if self.has_begun().await? {
                 return Err(fault(
                     &path,
                     format!(

@@ -363,7 +363,7 @@ async fn pages_in_the_place_of_a_route_are_refused() {
     file.push_str("[[mount]]\ndialect = \"clash\"\n");
     home.write("c.toml", &file);
     let (config, data) = (Some(home.path("c.toml")), Some(home.path("data")));
-    let sources = countersign_server::config::Sources { config, listen: None, data, environment };
+    let sources = countersign_server::config::Sources { config, data, environment, ..Default::default() };
     let config = countersign_server::config::Config::load(&sources).unwrap();
     let (clock, chance) = (engine::Clock::System, engine::Chance::System);
     let faults = countersign_server::App::open(config, clock, chance).await.err().unwrap().0;

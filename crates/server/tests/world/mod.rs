@@ -114,7 +114,7 @@ impl World {
             settings.iter().map(|(name, value)| (format!("COUNTERSIGN_{name}"), (*value).to_owned())),
         );
         let (config, data) = (Some(home.path("countersign.toml")), Some(home.path("data")));
-        let config = Config::load(&Sources { config, listen: None, data, environment }).unwrap();
+        let config = Config::load(&Sources { config, data, environment, ..Sources::default() }).unwrap();
         let page = Page::default();
         let log = Log::new(Format::Json, true, Clock::System, Box::new(page.clone()));
         let app = App::open(config, Clock::System, Chance::System).await.unwrap().with_log(Arc::clone(&log));
