@@ -35,7 +35,10 @@ macro_rules! about_administrator {
     ($before:literal) => {
         Sql::each(
             concat!($before, administrator!("SELECT value FROM json_each($1)", "instr")),
-            concat!($before, administrator!("SELECT json_array_elements_text(CAST($1 AS json))", "strpos")),
+            concat!(
+                $before,
+                administrator!("SELECT json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON))", "strpos")
+            ),
         )
     };
 }

@@ -18,7 +18,7 @@ pub(super) static BY_ACCOUNT: Sql =
 /// A user who is gone by now has no row.
 pub(super) static COUNT: Sql = Sql::same(
     "INSERT INTO failures (account, user_id, failures, last_at) SELECT $1, $2, 1, $3 \
-     WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2) \
+     WHERE CAST($2 AS BIGINT) IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2) \
      ON CONFLICT (account) DO UPDATE SET failures = failures.failures + 1, \
      last_at = CASE WHEN failures.last_at < $3 THEN $3 ELSE failures.last_at END",
 );
