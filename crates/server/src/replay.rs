@@ -1,4 +1,4 @@
-//! How is a transcript replayed: against an engine in memory with time and chance fixed, or against a running server?
+//! How is a transcript replayed: against an engine with time and chance fixed, or against a running server?
 
 use crate::config::CookieWords;
 use crate::http::speak::{From, Mount, Speaker};
@@ -50,7 +50,7 @@ pub struct Played {
     pub difference: String,
 }
 
-/// An engine in memory that speaks one dialect, with time, chance and keys fixed.
+/// An engine that speaks one dialect, with time, chance and keys fixed.
 pub struct Stage {
     speaker: Speaker,
     clock: Clock,
@@ -60,8 +60,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets the stage for a dialect as the head of a transcript asks. Refused: with a sentence.
+    /// Sets the stage in memory for a dialect as the head of a transcript asks. Refused: with a sentence.
     pub async fn open(dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
+        Stage::open_at(Place::Memory, dialect, head).await
+    }
+
+    /// As [`Stage::open`], with what happens kept at this place.
+    pub async fn open_at(place: Place, dialect: Arc<Dialect>, head: &Transcript) -> Result<Stage, String> {
         let limits = if head.limits { Limits::DEFAULT } else { Limits::OFF };
         let begin = head
             .clock
@@ -72,7 +77,7 @@ impl Stage {
         let params = Params::new(64, 1, 1).map_err(|fault| fault.to_string())?;
         let hashing = HashSettings { backend: Backend::Simd, params, workers: 1, ..HashSettings::default() };
         let engine = Engine::open(Settings {
-            place: Place::Memory,
+            place,
             ticket_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
             trail_secret: SecretBytes::new((0..32_u8).collect::<Vec<_>>()),
             master_key: SecretBytes::new((32..64_u8).collect::<Vec<_>>()),

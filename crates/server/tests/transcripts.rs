@@ -1,12 +1,36 @@
-//! Every transcript of every dialect is answered to the byte. `UPDATE=1` rewrites the expected answers.
+//! Every transcript of every dialect is answered to the byte, on both databases. `UPDATE=1` rewrites the expected answers
+//! to those on SQLite.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use countersign_server::replay::Stage;
 use dialect::Dialect;
 use dialect::transcript::Transcript;
+use engine::{Place, PostgresAddress, PostgresSettings};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use testbed::{Cluster, Database};
+
+/// Which database a conversation is kept in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Sqlite,
+    Postgres,
+}
+
+impl Kept {
+    /// An empty one, which goes with what comes beside it.
+    fn place(self) -> (Place, Option<Database>) {
+        match self {
+            Kept::Sqlite => (Place::Memory, None),
+            Kept::Postgres => {
+                let database = Cluster::shared().database();
+                let address = PostgresAddress::parse(&database.url()).unwrap();
+                (Place::Postgres(Box::new(address), PostgresSettings::default()), Some(database))
+            }
+        }
+    }
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dialects")
@@ -15,6 +39,15 @@ fn folder() -> PathBuf {
 fn dialect(name: &str) -> Arc<Dialect> {
     let text = std::fs::read_to_string(folder().join(name).join("dialect.toml")).unwrap();
     Arc::new(Dialect::parse(&text).unwrap())
+}
+
+/// The names of all dialects.
+fn dialects() -> Vec<String> {
+    let entries = std::fs::read_dir(folder()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 fn transcripts(name: &str) -> Vec<PathBuf> {
@@ -26,19 +59,20 @@ fn transcripts(name: &str) -> Vec<PathBuf> {
 }
 
 /// Plays one file; gives its differences.
-async fn differences(dialect: Arc<Dialect>, path: &Path) -> Vec<String> {
+async fn differences(dialect: Arc<Dialect>, path: &Path, kept: Kept) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let transcript = match Transcript::parse(&text) {
         Ok(transcript) => transcript,
         Err(message) => return vec![format!("{name}:{message}")],
     };
-    let stage = Stage::open(dialect, &transcript).await.unwrap();
+    let (place, _database) = kept.place();
+    let stage = Stage::open_at(place, dialect, &transcript).await.unwrap();
     let played = match stage.play(&transcript).await {
         Ok(played) => played,
         Err(message) => return vec![format!("{name}:{message}")],
     };
-    if std::env::var_os("UPDATE").is_some() {
+    if kept == Kept::Sqlite && std::env::var_os("UPDATE").is_some() {
         let answers: Vec<String> = played.iter().map(|one| one.got.clone()).collect();
         std::fs::write(path, Transcript::updated(&text, &answers)).unwrap();
         return Vec::new();
@@ -50,43 +84,48 @@ async fn differences(dialect: Arc<Dialect>, path: &Path) -> Vec<String> {
         .collect()
 }
 
-async fn check(name: &str) {
+async fn check(name: &str, kept: Kept) {
     let files = transcripts(name);
     assert!(!files.is_empty(), "dialects/{name} has no transcript");
     let dialect = dialect(name);
     let mut all = Vec::new();
     for path in files {
-        all.extend(differences(dialect.clone(), &path).await);
+        all.extend(differences(dialect.clone(), &path, kept).await);
     }
     assert!(all.is_empty(), "{} answers differ\n{}", all.len(), all.join("\n"));
 }
 
-#[tokio::test]
-async fn native_answers_as_written() {
-    check("native").await;
+/// Every dialect once per database.
+macro_rules! suite {
+    ($($test:ident $dialect:literal)*) => {
+        mod sqlite { $(
+            #[tokio::test]
+            async fn $test() {
+                super::check($dialect, super::Kept::Sqlite).await;
+            }
+        )* }
+
+        mod postgres { $(
+            #[tokio::test]
+            async fn $test() {
+                super::check($dialect, super::Kept::Postgres).await;
+            }
+        )* }
+
+        #[test]
+        fn every_dialect_is_there() {
+            let mut listed = vec![$($dialect),*];
+            listed.sort_unstable();
+            assert_eq!(listed, dialects());
+        }
+    };
 }
 
-#[tokio::test]
-async fn admin_answers_as_written() {
-    check("admin").await;
-}
-
-#[tokio::test]
-async fn password_generator_answers_as_written() {
-    check("password-generator").await;
-}
-
-#[tokio::test]
-async fn uk_travel_answers_as_written() {
-    check("uk-travel").await;
-}
-
-#[tokio::test]
-async fn auths_v1_answers_as_written() {
-    check("auths-v1").await;
-}
-
-#[tokio::test]
-async fn nest_passport_answers_as_written() {
-    check("nest-passport").await;
+suite! {
+    native_answers_as_written "native"
+    admin_answers_as_written "admin"
+    password_generator_answers_as_written "password-generator"
+    uk_travel_answers_as_written "uk-travel"
+    auths_v1_answers_as_written "auths-v1"
+    nest_passport_answers_as_written "nest-passport"
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use crate::Access;
-use crate::machine::digits;
+use crate::machine::{PATIENCE, digits};
 
 /// An empty database with a name of its own, reached as the cluster's superuser.
 ///
@@ -37,6 +37,25 @@ impl Database {
     /// Runs statements as the superuser, as [`Access::psql`].
     pub fn psql(&self, sql: &str) -> String {
         self.access.psql(sql)
+    }
+
+    /// Takes all rows out of the tables in the schema `public`, but for the tables `kept`, and lets its sequences begin
+    /// anew. Whoever is still connected is thrown out first. Much quicker than another database.
+    pub fn clear(&self, kept: &[&str]) {
+        let kept: String = kept.iter().map(|table| format!(" AND tablename <> '{table}'")).collect();
+        let patience = PATIENCE.as_millis();
+        self.psql(&format!(
+            "SELECT pg_terminate_backend(pid, {patience}) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                 AND backend_type = 'client backend';\n\
+             DO $$ DECLARE one record; BEGIN\n\
+             SET LOCAL session_replication_role = replica;\n\
+             FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'{kept} LOOP \
+                 EXECUTE format('DELETE FROM %I', one.tablename); END LOOP;\n\
+             PERFORM setval(format('%I', sequencename)::regclass, start_value, false) \
+                 FROM pg_sequences WHERE schemaname = 'public';\n\
+             END $$"
+        ));
     }
 
     /// A new user who may connect and nothing else, until `psql` grants more; tables in the schema `public` cannot be

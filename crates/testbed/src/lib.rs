@@ -16,12 +16,14 @@ mod database;
 mod machine;
 mod programs;
 mod proxy;
+mod shelf;
 mod standby;
 
 pub use access::Access;
 pub use cluster::{Cluster, Setup, Stop};
 pub use database::Database;
 pub use proxy::{At, Counts, Proxy, Side};
+pub use shelf::{Lent, Shelf};
 pub use standby::Standby;
 
 /// The variable with the address of a running cluster for [`Cluster::shared`], as its superuser.
