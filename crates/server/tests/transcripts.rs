@@ -6,10 +6,22 @@
 use countersign_server::replay::Stage;
 use dialect::Dialect;
 use dialect::transcript::Transcript;
-use engine::{Place, PostgresAddress, PostgresSettings};
+use engine::{Place, PostgresAddress, PostgresSettings, SynchronousCommit};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use testbed::{Cluster, Database};
+use testbed::{Lent, Shelf};
+
+static SHELF: Shelf = Shelf::new(&["schema_migrations"]);
+/// The machine may be busy, and nobody else waits.
+const SETTINGS: PostgresSettings = PostgresSettings {
+    readers: 1,
+    writers: 2,
+    pool_wait_ms: 20_000,
+    statement_timeout_ms: 20_000,
+    lock_timeout_ms: 10_000,
+    idle_in_transaction_timeout_ms: 20_000,
+    synchronous_commit: SynchronousCommit::On,
+};
 
 /// Which database a conversation is kept in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,14 +31,14 @@ enum Kept {
 }
 
 impl Kept {
-    /// An empty one, which goes with what comes beside it.
-    fn place(self) -> (Place, Option<Database>) {
+    /// An empty one, and what has to live as long.
+    fn place(self) -> (Place, Option<Lent>) {
         match self {
             Kept::Sqlite => (Place::Memory, None),
             Kept::Postgres => {
-                let database = Cluster::shared().database();
+                let database = SHELF.take();
                 let address = PostgresAddress::parse(&database.url()).unwrap();
-                (Place::Postgres(Box::new(address), PostgresSettings::default()), Some(database))
+                (Place::Postgres(Box::new(address), SETTINGS), Some(database))
             }
         }
     }
