@@ -88,9 +88,15 @@ impl Rate {
     }
 
     /// What one try costs, in microseconds.
-    const fn each(self) -> u64 {
+    pub const fn each(self) -> u64 {
         let count = if self.count == 0 { 1 } else { self.count as u64 };
         (self.seconds as u64 * SECOND).div_ceil(count)
+    }
+
+    /// All that may be used up at once, in microseconds.
+    pub const fn room(self) -> u64 {
+        let burst = if self.burst == 0 { 1 } else { self.burst as u64 };
+        self.each().saturating_mul(burst)
     }
 
     /// Takes one try. The budget is held as the moment at which it is full again; gives the new one.
@@ -98,7 +104,7 @@ impl Rate {
     /// Refused: the budget is empty. Gives the microseconds until one try is there.
     pub fn take(self, full_at: u64, now: u64) -> Result<u64, u64> {
         let next = full_at.max(now).saturating_add(self.each());
-        let most = now.saturating_add(self.each().saturating_mul(u64::from(self.burst.max(1))));
+        let most = now.saturating_add(self.room());
         if next > most { Err(next - most) } else { Ok(next) }
     }
 

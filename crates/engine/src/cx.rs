@@ -37,6 +37,14 @@ impl Clock {
         }
     }
 
+    /// Microseconds since 1970 of a frozen clock. None: nodes that share counters go by the clock of their database.
+    pub(crate) fn frozen_micros(&self) -> Option<i64> {
+        match self {
+            Clock::System => None,
+            Clock::Frozen(at) => Some(at.load(Ordering::Acquire).saturating_mul(1000)),
+        }
+    }
+
     /// Moves a frozen clock; the machine's clock stays as it is.
     pub fn advance_seconds(&self, seconds: i64) {
         if let Clock::Frozen(at) = self {

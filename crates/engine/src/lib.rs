@@ -101,6 +101,24 @@ struct Inner {
     bootstrapped: Notify,
 }
 
+/// What is done by one node at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Sending letters.
+    Outbox,
+    /// Taking away what is old.
+    Tidying,
+}
+
+impl Work {
+    const fn name(self) -> &'static str {
+        match self {
+            Work::Outbox => "outbox",
+            Work::Tidying => "tidying",
+        }
+    }
+}
+
 /// The version of the SQLite that is built in.
 pub fn sqlite_version() -> &'static str {
     store::sqlite_version()
@@ -124,12 +142,13 @@ impl Engine {
         let store = Store::open_with(&settings.place, trail, master.id()).await?;
         let schemes = store.hash_schemes().await.map_err(|fault| OpenError::Refused(fault.to_string()))?;
         let hasher = Hasher::start(settings.hashing, schemes)?;
+        let shared = store.shares().is_some();
         let inner = Inner {
             store,
             hasher,
             mint: Mint::new(tickets, links),
             master,
-            limiter: Limiter::new(settings.house.limits, devices),
+            limiter: Limiter::new(settings.house.limits, devices, shared),
             darkroom: Darkroom::new(PictureLimits::DEFAULT),
             clock: settings.clock,
             chance: settings.chance,
@@ -174,6 +193,24 @@ impl Engine {
     /// The token of a link, for the letter that carries it. It is not stored anywhere.
     pub fn link_token(&self, kind: LinkKind, id: LinkId) -> Secret {
         self.mint().link_token(kind, id)
+    }
+
+    /// Whether other nodes work on the same database.
+    pub fn is_shared(&self) -> bool {
+        self.store().shares().is_some()
+    }
+
+    /// Whether this node does a work in the background now, and for ten seconds more. Ask again before they are over.
+    ///
+    /// A node that stops without a word is followed by another after those ten seconds. Where there is one node it is
+    /// always this one.
+    pub async fn leads(&self, work: Work) -> Result<bool, Fault> {
+        self.store().leads(work.name()).await
+    }
+
+    /// Lets other nodes take over all work in the background at once. For the end of a process.
+    pub async fn step_down(&self) -> Result<(), Fault> {
+        self.store().step_down().await
     }
 
     /// Whether commands can be carried out: the database can be written.

@@ -90,7 +90,7 @@ impl Engine {
         Ok(Vec::new())
     }
 
-    /// Takes back what a process that died had claimed. Only for the one server of a database, before it claims any.
+    /// Takes back what a process that died had claimed. Only for the node that sends letters, before it claims any.
     ///
     /// What waits for another try within a minute comes up early with it, which harms nobody.
     pub async fn release_letters(&self) -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 //! What goes when it is old, and who says where the trail ends?
 
 use crate::App;
+use engine::{Fault, Tidied, Work};
 use std::time::Duration;
 
 /// Between two rounds.
@@ -16,7 +17,7 @@ const WORD: u32 = 6;
 pub async fn tidy(app: App) {
     let mut rounds = 0_u32;
     loop {
-        let pause = match app.engine().tidy_up().await {
+        let pause = match round(&app).await {
             Ok(tidied) if tidied.sessions + tidied.events > 0 => {
                 tracing::info!(
                     sessions = tidied.sessions,
@@ -38,6 +39,15 @@ pub async fn tidy(app: App) {
             rounds = rounds.wrapping_add(1);
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// One round, if it is this node's turn.
+async fn round(app: &App) -> Result<Tidied, Fault> {
+    if app.engine().leads(Work::Tidying).await? {
+        app.engine().tidy_up().await
+    } else {
+        Ok(Tidied::default())
     }
 }
 

@@ -353,3 +353,22 @@ CREATE TABLE leases (
     -- Another node may take it from then on, by the clock of the database.
     expires_at BIGINT NOT NULL
 );
+
+-- How much of a budget that all nodes share is used up? Losing the last moments of it harms nobody.
+CREATE TABLE budgets (
+    -- Which budget, and a keyed hash of whose it is.
+    name    BYTEA  NOT NULL PRIMARY KEY,
+    -- When it is full again, microseconds since 1970.
+    full_at BIGINT NOT NULL
+) WITH (fillfactor = 50);
+
+-- Which pairs of account and password failed from one client lately?
+CREATE TABLE suspects (
+    -- Keyed hash of the client's address.
+    client BYTEA  NOT NULL,
+    -- Keyed hash of the pair.
+    pair   BYTEA  NOT NULL,
+    -- Microseconds since 1970.
+    at     BIGINT NOT NULL,
+    CONSTRAINT suspects_pair PRIMARY KEY (client, pair)
+);

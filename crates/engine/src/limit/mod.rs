@@ -6,12 +6,14 @@
 mod alarm;
 mod client;
 mod pairs;
+mod shared;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use client::Client;
+pub(crate) use shared::{Budget, Suspicion};
 
 use alarm::Siren;
 use domain::id::UserId;
@@ -82,6 +84,16 @@ pub(crate) enum Reserved {
     },
 }
 
+impl Reserved {
+    /// The account against which it is counted, if it is.
+    pub fn account(&self) -> Option<Blind> {
+        match self {
+            Reserved::Free | Reserved::Device(_) => None,
+            Reserved::Stranger { account, .. } => Some(*account),
+        }
+    }
+}
+
 /// Why a try is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -110,6 +122,8 @@ pub(crate) struct Aftermath {
 pub(crate) struct Limiter {
     rules: Limits,
     keys: DeviceKey,
+    /// Whether other nodes count, too: then the database knows best how often an account failed.
+    shared: bool,
     /// None while limits are off: no memory is taken.
     tables: Option<Tables>,
 }
@@ -123,7 +137,8 @@ struct Tables {
 }
 
 impl Limiter {
-    pub fn new(rules: Limits, keys: DeviceKey) -> Limiter {
+    /// `shared`: whether there are other nodes. Exchanges of refresh tokens are the only budget that each counts alone.
+    pub fn new(rules: Limits, keys: DeviceKey, shared: bool) -> Limiter {
         let newest = |row: &[u64; of_client::WORDS]| row[1..].iter().copied().max().unwrap_or(0);
         let tables = rules.enabled.then(|| Tables {
             accounts: Table::new(ACCOUNTS, |row| row[1]),
@@ -132,7 +147,7 @@ impl Limiter {
             suspects: Suspects::new(rules.pairs),
             siren: Siren::new(rules.alarm),
         });
-        Limiter { rules, keys, tables }
+        Limiter { rules, keys, shared, tables }
     }
 
     /// The client behind an address; none while nothing is counted.
@@ -291,7 +306,7 @@ impl Limiter {
         let now_ms = now / 1000;
         tables.accounts.with(&claim.account, |row| {
             let mut streak = Streak::unpack(row[1]);
-            if row[1] == 0 || streak.generation != claim.stored.cleared & 0xff {
+            if self.shared || row[1] == 0 || streak.generation != claim.stored.cleared & 0xff {
                 streak = Streak::stored(&claim.stored, claim.now, now_ms);
             }
             let since = now_ms.saturating_sub(streak.last_ms) * 1000;
@@ -330,7 +345,8 @@ impl Limiter {
                 tables.accounts.with(account, |row| {
                     let streak = Streak::unpack(row[1]);
                     row[1] = Streak { failures: 0, ..streak }.pack();
-                    streak.failures > 1
+                    // What was counted beforehand is in the database.
+                    self.shared || streak.failures > 1
                 })
             }
         }
@@ -344,9 +360,10 @@ impl Limiter {
             return Aftermath { alarm, ..Aftermath::default() };
         };
         let rule = self.rules.account;
-        let blocked = client.is_some_and(|client| self.suspect(tables, &client, pair, now));
+        // Where nodes share their counters, so do they what is suspect.
+        let blocked = !self.shared && client.is_some_and(|client| self.suspect(tables, &client, pair, now));
         Aftermath {
-            count: Some(*account),
+            count: (!self.shared).then_some(*account),
             throttled: *nth == rule.free,
             off: *nth == rule.most,
             blocked,

@@ -9,7 +9,7 @@ const WALL: Moment = Moment::from_seconds(1_700_000_000);
 
 fn limiter(rules: Limits) -> Limiter {
     let secret: Vec<u8> = (0..32).collect();
-    Limiter::new(rules, DeviceKey::new(&SecretBytes::new(secret)).unwrap())
+    Limiter::new(rules, DeviceKey::new(&SecretBytes::new(secret)).unwrap(), false)
 }
 
 fn claim(limiter: &Limiter, name: &str, address: &str) -> Claim {

@@ -47,6 +47,7 @@ use domain::token::{Blind, Digest};
 use domain::trail::{Seal, TrailKey};
 use domain::user::{Account, NewUser};
 use postgres::Postgres;
+pub(crate) use postgres::Shares;
 use row::Row;
 use sql::Sql;
 use sqlite::Sqlite;
@@ -135,16 +136,17 @@ impl Store {
         trail: Arc<TrailKey>,
         master: MasterKeyId,
     ) -> Result<Store, OpenError> {
+        let posted = Arc::new(Notify::new());
         let backend = match place {
             Place::File(path) => {
                 Backend::Sqlite(Arc::new(Sqlite::open(Some(path), Arc::clone(&trail), master)?))
             }
             Place::Memory => Backend::Sqlite(Arc::new(Sqlite::open(None, Arc::clone(&trail), master)?)),
             Place::Postgres(address, settings) => Backend::Postgres(Arc::new(
-                Postgres::open(address, settings, Arc::clone(&trail), master).await?,
+                Postgres::open(address, settings, Arc::clone(&trail), master, Arc::clone(&posted)).await?,
             )),
         };
-        Ok(Store { backend, trail, posted: Arc::new(Notify::new()) })
+        Ok(Store { backend, trail, posted })
     }
 
     /// Applies a list of changes, whole or not at all. Answers once it is durable.
@@ -162,6 +164,9 @@ impl Store {
         };
         if posts && matches!(recorded, Ok(Ok(_))) {
             self.posted.notify_one();
+            if let Backend::Postgres(postgres) = &self.backend {
+                postgres.wake_others();
+            }
         }
         recorded
     }
@@ -391,6 +396,30 @@ impl Store {
     /// `django_pbkdf2_sha256:1200000`, `django_scrypt:n=16384,r=8,p=5`.
     pub async fn hash_schemes(&self) -> Result<Vec<String>, Fault> {
         self.all(&schemes::ALL, &[], |row| row.string(0)).await
+    }
+
+    /// What all nodes count together; none where there is only one.
+    pub fn shares(&self) -> Option<&Shares> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(postgres.shares()),
+        }
+    }
+
+    /// Whether this node does a work in the background for the next ten seconds. With one node: always.
+    pub async fn leads(&self, work: &str) -> Result<bool, Fault> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(true),
+            Backend::Postgres(postgres) => postgres.leads(work).await,
+        }
+    }
+
+    /// Lets other nodes take over the work in the background at once.
+    pub async fn step_down(&self) -> Result<(), Fault> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(postgres) => postgres.step_down().await,
+        }
     }
 
     /// Whether changes can be recorded at this moment.

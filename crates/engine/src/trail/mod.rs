@@ -92,6 +92,10 @@ impl Engine {
                 tidied.events = applied.removed;
             }
         }
+        if let Some(shares) = self.store().shares() {
+            let window = self.house().limits.pairs.window_seconds;
+            shares.sweep(self.clock().frozen_micros(), window).await?;
+        }
         Ok(tidied)
     }
 }

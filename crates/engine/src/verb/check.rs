@@ -4,6 +4,7 @@
 //! before it is hashed and settled at once after; what is to be stored of it goes with the next list that is recorded.
 
 use super::Turn;
+use super::share::Counted;
 use crate::error::{Error, Fault};
 use crate::hasher::{Asker, HashRefused, Verified};
 use crate::limit::{Aftermath, Claim, Client, Reserved, Stop};
@@ -11,6 +12,7 @@ use domain::change::Change;
 use domain::event::{Actor, EventKind};
 use domain::id::UserId;
 use domain::input::{Flaw, Rule};
+use domain::limit::Throttle;
 use domain::outcome::Minted;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -39,7 +41,8 @@ impl Claimed<'_> {
         }
     }
 
-    fn user(&self) -> Option<UserId> {
+    /// The user against whom a try is counted.
+    pub(super) fn user(&self) -> Option<UserId> {
         match self {
             Claimed::Account(account) => Some(account.user.id),
             Claimed::Nobody { spelt_otherwise, .. } => *spelt_otherwise,
@@ -62,6 +65,9 @@ pub(super) struct Checked {
 const OFF: Verified =
     Verified { matches: false, outdated: false, spent: Duration::ZERO, remaining_to_floor: Duration::ZERO };
 
+/// How often a try that is counted by several nodes looks at what the others have counted.
+const LOOKS: usize = 8;
+
 impl Turn<'_> {
     /// Holds a password against the hash of the account claimed, or against the decoy; not twice against the same one.
     ///
@@ -81,7 +87,7 @@ impl Turn<'_> {
         let verified = match self.reserve(&claimed).await? {
             Some((account, reserved)) => {
                 let verified = self.verify(stored, password, &reserved).await?;
-                self.settle(&claimed, &account, password, verified, &reserved);
+                self.settle(&claimed, &account, password, verified, &reserved).await?;
                 verified
             }
             None => OFF,
@@ -100,10 +106,14 @@ impl Turn<'_> {
         // Another process may have imported hashes of kinds that were never timed (SEC-12).
         hasher.learn(self.engine.store().hash_schemes().await?);
         let asker = Asker { client: self.share(), known: matches!(reserved, Reserved::Device(_)) };
-        hasher.verify(asker, stored, password).await.map_err(|refused| {
-            self.engine.limiter().release(reserved);
-            hash_refused(refused)
-        })
+        match hasher.verify(asker, stored, password).await {
+            Ok(verified) => Ok(verified),
+            Err(refused) => {
+                self.engine.limiter().release(reserved);
+                self.share_back(reserved, reserved.account()).await;
+                Err(hash_refused(refused))
+            }
+        }
     }
 
     /// Takes the try from its budgets. None: the password is off.
@@ -121,39 +131,53 @@ impl Turn<'_> {
             Claimed::Account(account) => self.known_device(account),
             Claimed::Nobody { .. } => None,
         };
-        let claim = Claim {
-            account,
-            device: device.map(|device| limiter.device_name(&device)),
-            client: self.client(),
-            stored: self.engine.store().failures(&account).await?,
-            now: self.scene.now,
-        };
-        match limiter.reserve(&claim, self.engine.clock().steady_micros()) {
-            Ok(reserved) => Ok(Some((account, reserved))),
-            Err(Stop::Wait(throttle)) => Err(Refusal::Throttled(throttle).into()),
-            Err(Stop::Off) => Ok(None),
+        for _ in 0..LOOKS {
+            let claim = Claim {
+                account,
+                device: device.map(|device| limiter.device_name(&device)),
+                client: self.client(),
+                stored: self.engine.store().failures(&account).await?,
+                now: self.scene.now,
+            };
+            let reserved = match limiter.reserve(&claim, self.engine.clock().steady_micros()) {
+                Ok(reserved) => reserved,
+                Err(Stop::Wait(throttle)) => return Err(Refusal::Throttled(throttle).into()),
+                Err(Stop::Off) => return Ok(None),
+            };
+            match self.share_try(claimed, &claim, &reserved).await {
+                Ok(Counted::Yes) => return Ok(Some((account, reserved))),
+                Ok(Counted::Stale) => limiter.release(&reserved),
+                Err(refused) => {
+                    limiter.release(&reserved);
+                    return Err(refused);
+                }
+            }
         }
+        // So many others try at this moment that this one comes too soon.
+        Err(Refusal::Throttled(Throttle { policy: "account", quota: 0, window: 0, seconds: 1 }).into())
     }
 
-    fn settle(
+    async fn settle(
         &self,
         claimed: &Claimed<'_>,
         account: &Blind,
         password: &Secret,
         verified: Verified,
         reserved: &Reserved,
-    ) {
+    ) -> Result<(), Fault> {
         let (limiter, now) = (self.engine.limiter(), self.engine.clock().steady_micros());
         let user = claimed.user();
         if verified.matches && claimed.may_enter() {
             if let (true, Some(user)) = (limiter.settle_right(reserved, now), user) {
                 self.later([Change::ClearFailures { user }]);
             }
-            return;
+            self.share_back(reserved, None).await;
+            return Ok(());
         }
         let pair = [account.0.as_slice(), password.expose().as_bytes()].concat();
         let after = limiter.settle_wrong(reserved, &pair, now);
         self.later(self.aftermath(after, user));
+        self.share_suspicion(reserved, &pair).await
     }
 
     fn aftermath(&self, after: Aftermath, user: Option<UserId>) -> Vec<Change> {
@@ -207,26 +231,29 @@ impl Turn<'_> {
     }
 
     /// Counts a request that asks about accounts without a password. Refused: the client asks too often.
-    pub(super) fn count_request(&self) -> Result<(), Error> {
+    pub(super) async fn count_request(&self) -> Result<(), Error> {
         let Some(client) = self.client() else { return Ok(()) };
         let now = self.engine.clock().steady_micros();
-        Ok(self.engine.limiter().admit(&client, now).map_err(Refusal::Throttled)?)
+        self.engine.limiter().admit(&client, now).map_err(Refusal::Throttled)?;
+        self.share_request(&client).await
     }
 
     /// Counts a sign-up of the client (SEC-27). Refused: too many.
-    pub(super) fn count_sign_up(&self) -> Result<(), Error> {
+    pub(super) async fn count_sign_up(&self) -> Result<(), Error> {
         let Some(client) = self.client() else { return Ok(()) };
         let now = self.engine.clock().steady_micros();
-        Ok(self.engine.limiter().admit_sign_up(&client, now).map_err(Refusal::Throttled)?)
+        self.engine.limiter().admit_sign_up(&client, now).map_err(Refusal::Throttled)?;
+        self.share_sign_up(&client).await
     }
 
     /// A sign-up that was refused for its own inputs alone has told nothing about others and costs nothing.
-    pub(super) fn spare_sign_up(&self, refused: &Error) {
+    pub(super) async fn spare_sign_up(&self, refused: &Error) {
         let own = |flaws: &[Flaw]| flaws.iter().all(|flaw| flaw.rule != Rule::Taken);
         if let (Error::Refused(Refusal::InvalidInput(flaws)), Some(client)) = (refused, self.client())
             && own(flaws)
         {
             self.engine.limiter().spare_sign_up(&client);
+            self.share_spared_sign_up(&client).await;
         }
     }
 

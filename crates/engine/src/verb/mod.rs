@@ -15,6 +15,7 @@ mod profile;
 mod recovery;
 mod refresh;
 mod sessions;
+mod share;
 mod sign_in;
 mod sign_out;
 mod sign_up;
@@ -105,8 +106,12 @@ impl Turn<'_> {
     async fn carry_out(&self, command: Command) -> Result<Outcome, Error> {
         match command {
             Command::SignUp(request) => {
-                self.count_sign_up()?;
-                self.sign_up(&request).await.inspect_err(|refused| self.spare_sign_up(refused))
+                self.count_sign_up().await?;
+                let signed_up = self.sign_up(&request).await;
+                if let Err(refused) = &signed_up {
+                    self.spare_sign_up(refused).await;
+                }
+                signed_up
             }
             Command::SignIn { login, password, exact, otp } => {
                 self.sign_in(&login, &password, exact, otp.as_ref()).await
@@ -131,12 +136,12 @@ impl Turn<'_> {
                 self.delete_account(target.as_ref(), password.as_ref()).await
             }
             Command::RequestVerification { email } => {
-                self.count_request()?;
+                self.count_request().await?;
                 self.request_verification(email).await
             }
             Command::VerifyEmail { token, password } => self.verify_email(&token, password.as_ref()).await,
             Command::RequestReset { login } => {
-                self.count_request()?;
+                self.count_request().await?;
                 self.request_reset(&login).await
             }
             Command::ResetPassword { token, new } => self.reset_password(&token, &new).await,
@@ -145,11 +150,11 @@ impl Turn<'_> {
             Command::UndoEmail { token } => self.undo_email(&token).await,
             Command::Admin(command) => self.administer(command).await,
             Command::CheckEmail { email } => {
-                self.count_request()?;
+                self.count_request().await?;
                 self.check_email(email).await
             }
             Command::AnswerFactor { half_way, otp } => {
-                self.count_request()?;
+                self.count_request().await?;
                 self.answer_factor(&half_way, &otp).await
             }
             Command::EnrolFactor { half_way, password, otp } => {

@@ -12,6 +12,7 @@ mod foreign;
 mod fresh;
 mod limits;
 mod model;
+mod nodes;
 mod operator;
 mod page;
 mod passwords;

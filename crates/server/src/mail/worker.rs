@@ -4,7 +4,7 @@ use super::{Office, file_name};
 use crate::App;
 use domain::link::LinkKind;
 use domain::time::Moment;
-use engine::{Engine, Fault, Post};
+use engine::{Engine, Fault, Post, Work};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -12,6 +12,10 @@ use tokio::task::JoinSet;
 
 /// The outbox is looked at this often, at least: another process may have written into it.
 const LOOK: Duration = Duration::from_secs(15);
+/// The same where several nodes write into it: one that can not wake this one must not wait long.
+const LOOK_AMONG_NODES: Duration = Duration::from_secs(1);
+/// How often a node that does not send letters asks whether it is to.
+const ASK: Duration = Duration::from_secs(2);
 /// Longest wait between two tries.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// When the outbox can not be read.
@@ -25,16 +29,19 @@ const COMPLAIN_SECONDS: i64 = 300;
 pub async fn work(app: App, mut quitting: watch::Receiver<bool>) {
     let Some(office) = app.office() else { return };
     let engine = app.engine().clone();
-    // There is one server for a database, so what is claimed now was claimed by one that is gone.
-    if let Err(fault) = engine.release_letters().await {
-        tracing::error!(%fault, "the outbox can not be read");
-    }
+    let mut leads = false;
     let mut sending: JoinSet<()> = JoinSet::new();
     let mut complained = Moment::from_millis(0);
     while !*quitting.borrow() {
         let free = office.parallel.saturating_sub(sending.len());
         let posted = engine.letter_posted();
-        let pause = match claim(&engine, free).await {
+        let led = leads;
+        leads = take_over(&engine, led).await;
+        if led && !leads {
+            tracing::info!("another node sends the letters from now on");
+        }
+        let pause = match claim(&engine, if leads { free } else { 0 }).await {
+            Ok(_) if !leads => ASK,
             Ok(posts) => {
                 for post in posts {
                     sending.spawn(send(engine.clone(), Arc::clone(&office), post));
@@ -56,6 +63,28 @@ pub async fn work(app: App, mut quitting: watch::Receiver<bool>) {
         }
     }
     while sending.join_next().await.is_some() {}
+    // What is on the wire is noted; whoever follows finds nothing of this node's.
+    if let Err(fault) = engine.step_down().await {
+        tracing::debug!(%fault, "other nodes take over a little later");
+    }
+}
+
+/// Whether letters are this node's work now. When they were not before, what is claimed was claimed by one that is gone.
+async fn take_over(engine: &Engine, before: bool) -> bool {
+    match engine.leads(Work::Outbox).await {
+        Ok(true) if !before => match engine.release_letters().await {
+            Ok(()) => true,
+            Err(fault) => {
+                tracing::error!(%fault, "the outbox can not be read");
+                false
+            }
+        },
+        Ok(leads) => leads,
+        Err(fault) => {
+            tracing::error!(%fault, "the outbox can not be read");
+            false
+        }
+    }
 }
 
 async fn claim(engine: &Engine, free: usize) -> Result<Vec<Post>, Fault> {
@@ -67,9 +96,10 @@ async fn claim(engine: &Engine, free: usize) -> Result<Vec<Post>, Fault> {
 
 /// Until the next letter is due.
 async fn rest(engine: &Engine) -> Duration {
-    let (Ok(Some(next)), now) = (engine.next_letter().await, engine.clock().now()) else { return LOOK };
+    let look = if engine.is_shared() { LOOK_AMONG_NODES } else { LOOK };
+    let (Ok(Some(next)), now) = (engine.next_letter().await, engine.clock().now()) else { return look };
     let millis = next.millis().saturating_sub(now.millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(LOOK)
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(look)
 }
 
 /// Tries one letter and writes down what became of it.

@@ -62,7 +62,7 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 const APPLIED: &str = "SELECT version, checksum, needs FROM schema_migrations ORDER BY version";
 const THERE: &str =
     "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 19] = [
     "users",
     "gone_users",
     "sessions",
@@ -77,6 +77,11 @@ const TABLES: [&str; 14] = [
     "letters_counted",
     "factors",
     "half_way",
+    "admin_keys",
+    "admin_bootstrap",
+    "leases",
+    "budgets",
+    "suspects",
 ];
 const MAY: &str = "SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'INSERT') \
      AND has_table_privilege($1, 'UPDATE') AND has_table_privilege($1, 'DELETE')";

@@ -4,10 +4,12 @@
 
 mod fault;
 mod import;
+mod leases;
 mod list;
 mod migrate;
 mod readers;
 mod session;
+mod shares;
 mod slot;
 mod strand;
 mod writers;
@@ -27,6 +29,7 @@ use domain::trail::TrailKey;
 use list::Run;
 use readers::Readers;
 use session::{Gate, Purpose};
+pub(crate) use shares::Shares;
 use slot::Common;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
@@ -66,6 +69,9 @@ type Recorded = Result<Result<Applied, Conflict>, Fault>;
 struct Shared {
     readers: Readers,
     scans: Readers,
+    shares: Shares,
+    /// Random number of this process, for leases.
+    node: i64,
     writers: Writers,
     /// For messages.
     hosts: String,
@@ -82,15 +88,18 @@ impl Postgres {
         settings: &PostgresSettings,
         trail: Arc<TrailKey>,
         master: MasterKeyId,
+        woken: Arc<Notify>,
     ) -> Result<Postgres, OpenError> {
         let gate = Gate::new(address, settings)?;
         migrate::prepare(&gate, migrate::MIGRATIONS, master).await?;
         let hosts = gate.hosts.clone();
-        let common = Arc::new(Common::new(gate, Arc::new(Notify::new())));
+        let common = Arc::new(Common::new(gate, woken));
         let wait = Duration::from_millis(settings.pool_wait_ms);
         let shared = Shared {
             readers: Readers::keep(&common, settings.readers, wait, Purpose::Work),
             scans: Readers::keep(&common, 1, wait, Purpose::Scans),
+            shares: Shares::new(Readers::keep(&common, 1, wait, Purpose::Counters)),
+            node: node(),
             writers: Writers::keep(&common, settings.writers, wait, &trail),
             hosts,
         };
@@ -156,6 +165,27 @@ impl Postgres {
     ) -> Result<Vec<T>, Fault> {
         let rows = self.shared.scans.query(sql, values).await?;
         rows.iter().map(|row| read(&Row::Postgres(row))).collect()
+    }
+
+    /// What all nodes count together.
+    pub fn shares(&self) -> &Shares {
+        &self.shared.shares
+    }
+
+    /// Takes or renews a lease on work in the background. False: another node does it.
+    pub async fn leads(&self, work: &str) -> Result<bool, Fault> {
+        leases::hold(&self.shared.readers, work, self.shared.node).await
+    }
+
+    /// Lets other nodes take over the work in the background.
+    pub async fn step_down(&self) -> Result<(), Fault> {
+        leases::let_go(&self.shared.readers, self.shared.node).await
+    }
+
+    /// Wakes those on other nodes who wait for letters. They look by themselves now and then, too.
+    pub fn wake_others(&self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move { drop(shared.readers.query("NOTIFY countersign", &[]).await) });
     }
 
     /// Whether the database answers and takes writes at this moment.
@@ -306,6 +336,12 @@ async fn settle_by(
         // Another has taken the place: the lost list can not be applied any more.
         None => Some(Err(Fault::Contended("the trail"))),
     }
+}
+
+/// The number of this process. Without chance it is the process id, which is as good on one machine.
+fn node() -> i64 {
+    let mut bytes = [0; 8];
+    if draw(&mut bytes) { i64::from_le_bytes(bytes) } else { i64::from(std::process::id()) }
 }
 
 /// Draws from the operating system; false when it has no chance.

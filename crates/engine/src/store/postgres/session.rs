@@ -41,6 +41,8 @@ pub(super) enum Purpose {
     Work,
     /// Statements that look at many rows.
     Scans,
+    /// Counters and leases: what is lost with the last moments before a crash harms nobody. Hears notifications, too.
+    Counters,
     /// Changes of the schema: a lock is waited for only shortly.
     Schema,
 }
@@ -73,6 +75,10 @@ impl Gate {
             };
             let session = Session { client, ended, driver, statements: RwLock::default() };
             session.client.batch_execute(&self.words(purpose)).await?;
+            if purpose == Purpose::Counters {
+                // An engine without notifications is asked more often instead.
+                drop(session.client.batch_execute("LISTEN countersign").await);
+            }
             Ok(session)
         };
         match tokio::time::timeout(CONNECT, work).await {
@@ -100,7 +106,7 @@ impl Gate {
     fn words(&self, purpose: Purpose) -> String {
         let PostgresSettings { lock_timeout_ms, idle_in_transaction_timeout_ms, .. } = self.settings;
         let (statement, lock) = match purpose {
-            Purpose::Work => (self.settings.statement_timeout_ms, lock_timeout_ms),
+            Purpose::Work | Purpose::Counters => (self.settings.statement_timeout_ms, lock_timeout_ms),
             Purpose::Scans => (super::SCAN_MS, lock_timeout_ms),
             Purpose::Schema => (0, super::SCHEMA_LOCK_MS),
         };
@@ -109,7 +115,7 @@ impl Gate {
              SET idle_in_transaction_session_timeout = '{idle_in_transaction_timeout_ms}ms'; \
              SET synchronous_commit = '{}'; SET TIME ZONE 'UTC'; \
              SET default_transaction_isolation = 'read committed'",
-            self.settings.synchronous_commit.name(),
+            if purpose == Purpose::Counters { "off" } else { self.settings.synchronous_commit.name() },
         )
     }
 }
@@ -139,7 +145,7 @@ where
 {
     loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-            Some(Ok(AsyncMessage::Notification(_))) => woken.notify_waiters(),
+            Some(Ok(AsyncMessage::Notification(_))) => woken.notify_one(),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 tracing::debug!(error = told(&error), "a connection to the database has ended");

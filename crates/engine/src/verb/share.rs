@@ -1,0 +1,115 @@
+//! How does a verb count against what all nodes share? (SEC-28)
+
+use super::Turn;
+use super::check::Claimed;
+use crate::error::{Error, Fault};
+use crate::limit::{Budget, Claim, Client, Reserved};
+use crate::store::Shares;
+use domain::event::{Actor, EventKind};
+use domain::refusal::Refusal;
+use domain::token::Blind;
+
+/// What became of a try that was to be counted beforehand.
+pub(super) enum Counted {
+    /// It is counted.
+    Yes,
+    /// Another try came in between: look again.
+    Stale,
+}
+
+impl Turn<'_> {
+    /// Takes one try from each budget. Refused: one of them has nothing left.
+    async fn take(&self, shares: &Shares, budgets: &[Budget]) -> Result<(), Error> {
+        if budgets.is_empty() {
+            return Ok(());
+        }
+        match shares.take(budgets, self.engine.clock().frozen_micros()).await? {
+            Ok(()) => Ok(()),
+            Err((at, wait)) => Err(Refusal::Throttled(budgets[at].throttle(wait)).into()),
+        }
+    }
+
+    /// Refused: the client tried too many pairs of account and password, at whichever node.
+    async fn refuse_blocked(&self, shares: &Shares, client: &Client) -> Result<(), Error> {
+        let (name, told) = self.engine.limiter().shared_block(client);
+        let left = shares.left(&name, self.engine.clock().frozen_micros()).await?;
+        if left == 0 { Ok(()) } else { Err(Refusal::Throttled(told(left)).into()) }
+    }
+
+    /// Counts a request of a client at all nodes together.
+    pub(super) async fn share_request(&self, client: &Client) -> Result<(), Error> {
+        let Some(shares) = self.engine.store().shares() else { return Ok(()) };
+        self.refuse_blocked(shares, client).await?;
+        self.take(shares, &[self.engine.limiter().shared_request(client)]).await
+    }
+
+    /// Counts a sign-up of a client at all nodes together.
+    pub(super) async fn share_sign_up(&self, client: &Client) -> Result<(), Error> {
+        let Some(shares) = self.engine.store().shares() else { return Ok(()) };
+        self.refuse_blocked(shares, client).await?;
+        let limiter = self.engine.limiter();
+        self.take(shares, &[limiter.shared_request(client), limiter.shared_sign_up(client)]).await
+    }
+
+    /// Gives back a sign-up that told nothing about others.
+    pub(super) async fn share_spared_sign_up(&self, client: &Client) {
+        self.give_back(&[self.engine.limiter().shared_sign_up(client)], None).await;
+    }
+
+    /// Counts a try at all nodes together, before its password is hashed (SEC-18).
+    pub(super) async fn share_try(
+        &self,
+        claimed: &Claimed<'_>,
+        claim: &Claim,
+        reserved: &Reserved,
+    ) -> Result<Counted, Error> {
+        let Some(shares) = self.engine.store().shares() else { return Ok(Counted::Yes) };
+        let budgets = self.engine.limiter().shared_try(claim, reserved);
+        let client = claim.client.as_ref().filter(|_| matches!(reserved, Reserved::Stranger { .. }));
+        if let Some(client) = client {
+            self.refuse_blocked(shares, client).await?;
+        }
+        self.take(shares, &budgets).await?;
+        if !matches!(reserved, Reserved::Stranger { .. }) {
+            return Ok(Counted::Yes);
+        }
+        if shares.step(&claim.account, claimed.user(), &claim.stored, self.scene.now).await? {
+            return Ok(Counted::Yes);
+        }
+        shares.give_back(&budgets).await?;
+        Ok(Counted::Stale)
+    }
+
+    /// Gives a try back: its password was right, or nothing was hashed (`account`: then it was no failure either).
+    pub(super) async fn share_back(&self, reserved: &Reserved, account: Option<Blind>) {
+        self.give_back(&self.engine.limiter().shared_refund(reserved), account).await;
+    }
+
+    async fn give_back(&self, budgets: &[Budget], account: Option<Blind>) {
+        let Some(shares) = self.engine.store().shares() else { return };
+        let given: Result<(), Fault> = async {
+            shares.give_back(budgets).await?;
+            match account {
+                Some(account) => shares.step_back(&account).await,
+                None => Ok(()),
+            }
+        }
+        .await;
+        if let Err(fault) = given {
+            tracing::debug!(%fault, "a try was not given back; it comes back with time");
+        }
+    }
+
+    /// Notes a pair that failed, for all nodes; blocks the client that tries too many (SEC-26).
+    pub(super) async fn share_suspicion(&self, reserved: &Reserved, pair: &[u8]) -> Result<(), Fault> {
+        let Some(shares) = self.engine.store().shares() else { return Ok(()) };
+        let Reserved::Stranger { client: Some(client), .. } = reserved else { return Ok(()) };
+        let suspicion = self.engine.limiter().shared_suspicion(client, pair);
+        if shares.suspect(&suspicion, self.engine.clock().frozen_micros()).await? {
+            let kind = EventKind::ClientBlocked;
+            tracing::warn!(event = kind.name(), address = self.scene.address, "limits");
+            self.later([self.scene.event(kind, None, None).by(Actor::System).noted()]);
+        }
+        Ok(())
+    }
+}
