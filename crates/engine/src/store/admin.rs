@@ -91,7 +91,7 @@ pub(super) fn write<'a>(steps: &mut Vec<Step<'a>>, change: &'a AdminChange) {
         AdminChange::UseBootstrap { digest, at, roles } => {
             steps.push(must(&NONE, vec![names(roles)], Conflict::BootstrapClosed));
             let values = values![digest.bytes(), at.millis()];
-            steps.push(must(&USE_BOOTSTRAP, values, Conflict::BootstrapClosed));
+            steps.push(must(&USE_BOOTSTRAP, values.into(), Conflict::BootstrapClosed));
         }
     }
 }

@@ -15,7 +15,7 @@ use domain::time::Moment;
 use domain::trail::{Entry, Seal, TrailKey};
 use std::borrow::Cow;
 
-static ADD: Sql = Sql::same(
+pub(super) static ADD: Sql = Sql::same(
     "INSERT INTO events (strand, place, kind, at, user_id, session_id, contract, address, result, request, \
      actor, actor_id, verb, details, hash) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -36,7 +36,7 @@ static PUT_HEAD: Sql = Sql::same(
      ON CONFLICT (strand) DO UPDATE SET place = excluded.place, seal = excluded.seal",
 );
 /// Only for whoever knows the end as it is.
-static MOVE_HEAD: Sql = Sql::same(
+pub(super) static MOVE_HEAD: Sql = Sql::same(
     "UPDATE trail_heads SET place = $1, seal = $2, used_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
      WHERE strand = $3 AND place = $4",
 );
@@ -149,7 +149,7 @@ impl<'k> Trail<'k> {
         let seal = self.sealed_head()?;
         let before = std::mem::replace(&mut self.written, self.head.place);
         let values = values![self.head.place, Value::owned(seal.bytes()), self.strand, before];
-        Some(Step { sql: &MOVE_HEAD, values, expect: Expect::Row(Conflict::Stale) })
+        Some(Step { sql: &MOVE_HEAD, values: values.into(), expect: Expect::Row(Conflict::Stale) })
     }
 
     fn sealed_head(&self) -> Option<Seal> {
@@ -159,7 +159,7 @@ impl<'k> Trail<'k> {
 }
 
 /// The statement that counts the rows of a strand, for the event that begins its seals.
-pub(super) fn count(strand: i64) -> (&'static Sql, Vec<Value<'static>>) {
+pub(super) fn count(strand: i64) -> (&'static Sql, [Value<'static>; 1]) {
     (&COUNT, values![strand])
 }
 

@@ -101,13 +101,13 @@ pub(super) fn sweep(now: Moment) -> [Step<'static>; 2] {
 }
 
 /// The parameters of [`RESERVED`]: whether an address is kept for a former owner other than `except`.
-pub(super) fn reserved(key: &EmailKey, except: Option<UserId>, now: Moment) -> Vec<Value<'_>> {
+pub(super) fn reserved(key: &EmailKey, except: Option<UserId>, now: Moment) -> [Value<'_>; 3] {
     values![key.as_str(), now.millis(), except.map(|id| id.0)]
 }
 
 /// The parameters of [`COUNT`] for one letter of an offer: how many of these went to the address in the last hour, and
 /// in the last minute.
-pub(super) fn counted<'a>(offered: &'a Offered, at: Moment) -> Vec<Value<'a>> {
+pub(super) fn counted<'a>(offered: &'a Offered, at: Moment) -> [Value<'a>; 4] {
     let (minute, hour) = (at.plus_seconds(-MINUTE_SECONDS), at.plus_seconds(-HOUR_SECONDS));
     let letter = offered.letter.letter.name();
     values![minute.millis(), offered.recipient.as_str(), letter, hour.millis()]

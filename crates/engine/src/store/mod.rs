@@ -246,7 +246,7 @@ impl Store {
         let mut taken = Taken::default();
         if let Some(key) = email {
             taken.email = self.is_owned(&users::EMAIL_OWNER, key.as_str(), except).await?
-                || self.is_true(&links::RESERVED, links::reserved(key, except, now)).await?;
+                || self.is_true(&links::RESERVED, &links::reserved(key, except, now)).await?;
         }
         if let Some(key) = username {
             taken.username = self.is_owned(&users::USERNAME_OWNER, key.as_str(), except).await?;
@@ -315,7 +315,7 @@ impl Store {
     /// The next accounts in order of id, at most `limit`.
     pub async fn users_after(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Account>, Fault> {
         let values = values![after.map_or(i64::MIN, |id| id.0), limit];
-        self.scan(users::AFTER.sqlite.to_owned(), values, |row| users::read_account(row, 0)).await
+        self.scan(users::AFTER.sqlite.to_owned(), values.into(), |row| users::read_account(row, 0)).await
     }
 
     /// Events that a query asks for, at most `limit`.
@@ -365,7 +365,7 @@ impl Store {
 
     /// Whether there is an active user who may do everything. `roles` are those that permit it.
     pub async fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
-        self.is_true(&admin::ADMINISTRATOR, vec![admin::names(roles)]).await
+        self.is_true(&admin::ADMINISTRATOR, &[admin::names(roles)]).await
     }
 
     /// Whether this is the digest of the bootstrap token in force.
@@ -444,8 +444,8 @@ impl Store {
         Ok(owner.is_some() && owner != except)
     }
 
-    async fn is_true(&self, sql: &'static Sql, values: Vec<Value<'_>>) -> Result<bool, Fault> {
-        Ok(self.one(sql, &values, |row| row.bool(0)).await?.unwrap_or(false))
+    async fn is_true(&self, sql: &'static Sql, values: &[Value<'_>]) -> Result<bool, Fault> {
+        Ok(self.one(sql, values, |row| row.bool(0)).await?.unwrap_or(false))
     }
 
     /// The first row of a statement.

@@ -4,7 +4,7 @@ use super::row::Row;
 use super::sql::{Sql, locking};
 use super::step::{Expect, Step};
 use super::users::{account_columns, read_account};
-use super::value::values;
+use super::value::{Value, values};
 use crate::error::Fault;
 use domain::id::{SessionId, UserId};
 use domain::session::{EndReason, ListedSession, NewSession, Session};
@@ -142,8 +142,8 @@ pub(super) fn cap(user: UserId, newest: Option<SessionId>, keep: u32, at: Moment
     ending(&CAP, values![at.millis(), reason, user.0, newest.map(|id| id.0), keep])
 }
 
-fn ending(sql: &'static Sql, values: Vec<super::value::Value<'static>>) -> Step<'static> {
-    Step { sql, values, expect: Expect::Ended }
+fn ending(sql: &'static Sql, values: impl Into<Vec<Value<'static>>>) -> Step<'static> {
+    Step { sql, values: values.into(), expect: Expect::Ended }
 }
 
 fn read_session(row: &Row<'_>) -> Result<Session, Fault> {

@@ -33,13 +33,13 @@ pub(super) enum Expect {
 
 impl<'a> Step<'a> {
     /// With any outcome.
-    pub fn any(sql: &'static Sql, values: Vec<Value<'a>>) -> Step<'a> {
-        Step { sql, values, expect: Expect::Anything }
+    pub fn any(sql: &'static Sql, values: impl Into<Vec<Value<'a>>>) -> Step<'a> {
+        Step { sql, values: values.into(), expect: Expect::Anything }
     }
 
     /// That must touch a row; if not, what was read is not so any more.
-    pub fn fresh(sql: &'static Sql, values: Vec<Value<'a>>) -> Step<'a> {
-        Step { sql, values, expect: Expect::Row(Conflict::Stale) }
+    pub fn fresh(sql: &'static Sql, values: impl Into<Vec<Value<'a>>>) -> Step<'a> {
+        Step { sql, values: values.into(), expect: Expect::Row(Conflict::Stale) }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn page_of_strand(strand: i64, after: i64, limit: u32) -> (String, Ve
     let sql = format!(
         "SELECT {COLUMNS} FROM events WHERE strand = $1 AND coalesce(place, id) > $2 ORDER BY id LIMIT $3"
     );
-    (sql, values![strand, after, limit])
+    (sql, values![strand, after, limit].into())
 }
 
 /// The newest sessions of a user.
@@ -120,16 +120,16 @@ pub(super) fn prune<'a>(
     let Some(through) = bounds.iter().map(|bound| bound.id).max() else { return };
     // First the notes: an empty trail would begin anew.
     steps.extend(notes.iter().map(|note| trail.add(note, None)));
-    steps.push(Step { sql: &PRUNE, values: values![through], expect: Expect::Removed });
+    steps.push(Step { sql: &PRUNE, values: values![through].into(), expect: Expect::Removed });
 }
 
 /// Deletes sessions that ended before `before` and whose tokens have all ended.
 pub(super) fn forget_sessions(before: Moment, now: Moment) -> Step<'static> {
-    Step { sql: &FORGET, values: values![before.millis(), now.millis()], expect: Expect::Removed }
+    Step { sql: &FORGET, values: values![before.millis(), now.millis()].into(), expect: Expect::Removed }
 }
 
 /// The parameters of [`NEWEST`].
-pub(super) fn newest(user: UserId, limit: u32) -> Vec<Value<'static>> {
+pub(super) fn newest(user: UserId, limit: u32) -> [Value<'static>; 2] {
     values![user.0, limit]
 }
 

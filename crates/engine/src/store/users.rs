@@ -93,7 +93,7 @@ pub(super) fn add(user: &NewUser, id: Option<UserId>) -> Result<Step<'_>, Fault>
 pub(super) fn values_of(user: &NewUser, id: Option<UserId>) -> Result<Vec<Value<'_>>, Fault> {
     let (username, username_key) = split(user.username.as_ref(), UsernameKey::as_str);
     let (email, email_key) = split(user.email.as_ref(), EmailKey::as_str);
-    Ok(values![
+    let values = values![
         id.map(|id| id.0),
         user.uuid.as_bytes(),
         username,
@@ -112,12 +112,13 @@ pub(super) fn values_of(user: &NewUser, id: Option<UserId>) -> Result<Vec<Value<
         user.password_hash.as_ref().map(|hash| &hash.0),
         user.last_login_at.map(Moment::millis),
         user.created_at.millis(),
-    ])
+    ];
+    Ok(values.into())
 }
 
 /// The parameters of [`SAME`], which says whether the store has this very user: the same id or UUID, the same address
 /// and user name, nobody else involved. Where neither id nor UUID was given, the same address and user name are enough.
-pub(super) fn same(user: &NewUser) -> Vec<Value<'_>> {
+pub(super) fn same(user: &NewUser) -> [Value<'_>; 4] {
     let (_, username_key) = split(user.username.as_ref(), UsernameKey::as_str);
     let (_, email_key) = split(user.email.as_ref(), EmailKey::as_str);
     let uuid = (!user.uuid_is_new).then(|| user.uuid.as_bytes());

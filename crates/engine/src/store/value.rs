@@ -95,7 +95,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 /// A list of values, each turned into a [`Value`].
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$(crate::store::value::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$(crate::store::value::Value::from($value)),*] };
 }
 pub(super) use values;
 

@@ -9,11 +9,12 @@ use crate::error::{Error, Fault};
 use crate::hasher::{Asker, HashRefused, Verified};
 use crate::limit::{Aftermath, Claim, Client, Reserved, Stop};
 use domain::change::Change;
+use domain::command::SignUp;
 use domain::event::{Actor, EventKind};
 use domain::id::UserId;
 use domain::input::{Flaw, Rule};
 use domain::limit::Throttle;
-use domain::outcome::Minted;
+use domain::outcome::{Minted, Outcome};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::token::{Blind, Device};
@@ -238,8 +239,18 @@ impl Turn<'_> {
         self.share_request(&client).await
     }
 
+    /// Carries out a sign-up that counts against the client.
+    pub(super) async fn counted_sign_up(&self, request: &SignUp) -> Result<Outcome, Error> {
+        self.count_sign_up().await?;
+        let signed_up = self.sign_up(request).await;
+        if let Err(refused) = &signed_up {
+            self.spare_sign_up(refused).await;
+        }
+        signed_up
+    }
+
     /// Counts a sign-up of the client (SEC-27). Refused: too many.
-    pub(super) async fn count_sign_up(&self) -> Result<(), Error> {
+    async fn count_sign_up(&self) -> Result<(), Error> {
         let Some(client) = self.client() else { return Ok(()) };
         let now = self.engine.clock().steady_micros();
         self.engine.limiter().admit_sign_up(&client, now).map_err(Refusal::Throttled)?;
@@ -247,7 +258,7 @@ impl Turn<'_> {
     }
 
     /// A sign-up that was refused for its own inputs alone has told nothing about others and costs nothing.
-    pub(super) async fn spare_sign_up(&self, refused: &Error) {
+    async fn spare_sign_up(&self, refused: &Error) {
         let own = |flaws: &[Flaw]| flaws.iter().all(|flaw| flaw.rule != Rule::Taken);
         if let (Error::Refused(Refusal::InvalidInput(flaws)), Some(client)) = (refused, self.client())
             && own(flaws)

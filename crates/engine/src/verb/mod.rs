@@ -105,14 +105,7 @@ impl<'a> Turn<'a> {
 impl Turn<'_> {
     async fn carry_out(&self, command: Command) -> Result<Outcome, Error> {
         match command {
-            Command::SignUp(request) => {
-                self.count_sign_up().await?;
-                let signed_up = self.sign_up(&request).await;
-                if let Err(refused) = &signed_up {
-                    self.spare_sign_up(refused).await;
-                }
-                signed_up
-            }
+            Command::SignUp(request) => self.counted_sign_up(&request).await,
             Command::SignIn { login, password, exact, otp } => {
                 self.sign_in(&login, &password, exact, otp.as_ref()).await
             }

@@ -4,6 +4,7 @@
 //! touches none, and with it the whole list; the end then undoes it.
 
 use super::fault::Trouble;
+use super::fold;
 use super::session::{Session, bound};
 use super::strand::{self, Strand};
 use super::writers::Writer;
@@ -25,8 +26,12 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row as Found, Statement};
 
+const BEGIN: &str = "BEGIN";
+/// As if nobody else wrote at the same time; otherwise the list is tried again.
+const BEGIN_ALONE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 const NEXT_USER: &str = "SELECT nextval('user_ids')";
 /// A number that was given from outside is not given again.
 static SKIP_TO: Sql = Sql::same("SELECT setval('user_ids', $1) FROM user_ids WHERE last_value < $1");
@@ -112,7 +117,7 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
     let strand_now = strand.as_ref().unwrap_or(&nobodys);
     let added = new_users(session, changes).await?;
     let asks = changes.iter().any(|change| Question::of(change).is_some());
-    let begin = if looks_round(changes) { "BEGIN ISOLATION LEVEL SERIALIZABLE" } else { "BEGIN" };
+    let begin = if looks_round(changes) { BEGIN_ALONE } else { BEGIN };
     if asks {
         session.client().batch_execute(begin).await?;
     }
@@ -126,8 +131,18 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
         None => None,
     };
     let mut plan = plan(changes, &answers, added, (&mut trail, first.as_ref()))?;
+    if !asks
+        && begin == BEGIN
+        && let Some(run) = at_once(session, &plan).await?
+    {
+        if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, plan.head, strand) {
+            strand.moved(head, seal);
+        }
+        return Ok(run);
+    }
     for step in &plan.steps {
-        plan.statements.push(session.prepared(&text(step)).await?);
+        let guarded = matches!(step.expect, Expect::Row(_) | Expect::User);
+        plan.statements.push(session.known(step.sql, guarded, || text(step)).await?);
     }
     let sent = send(session.client(), (!asks).then_some(begin), &plan).await;
     let run = judge(&mut plan, sent);
@@ -218,11 +233,12 @@ enum Gave {
     Count(u64),
 }
 
-type Sent<'c> = Pin<Box<dyn Future<Output = Result<Gave, Error>> + Send + 'c>>;
+/// Something on its way, and what came of it.
+type Sent<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
 
 /// Awaits all, each begun before the next one: what they send is sent in order.
 pub(super) async fn in_order<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut sent: Vec<(Pin<Box<F>>, Option<F::Output>)> = sent.map(|one| (Box::pin(one), None)).collect();
+    let mut sent: Vec<Sent<F>> = sent.map(|one| (Box::pin(one), None)).collect();
     poll_fn(|cx| {
         let mut pending = false;
         for (one, answer) in &mut sent {
@@ -239,28 +255,53 @@ pub(super) async fn in_order<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F:
     sent.into_iter().filter_map(|(_, answer)| answer).collect()
 }
 
+/// What is sent.
+#[derive(Clone, Copy)]
+enum Part<'p> {
+    Nothing,
+    Words(&'static str),
+    Step(&'p Step<'p>, &'p Statement),
+}
+
 /// Sends all of it before the first answer; gives what came of each, the beginning and the end included.
-async fn send(client: &Client, begin: Option<&str>, plan: &Plan<'_>) -> Vec<Result<Gave, Error>> {
-    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(plan.steps.len() + 2);
-    sent.push(Box::pin(async move {
-        match begin {
-            Some(words) => client.batch_execute(words).await.map(|()| Gave::Nothing),
-            None => Ok(Gave::Nothing),
+async fn send(client: &Client, begin: Option<&'static str>, plan: &Plan<'_>) -> Vec<Result<Gave, Error>> {
+    let steps = plan.steps.iter().zip(&plan.statements).map(|(step, statement)| Part::Step(step, statement));
+    let parts =
+        [begin.map_or(Part::Nothing, Part::Words)].into_iter().chain(steps).chain([Part::Words("COMMIT")]);
+    in_order(parts.map(|part| send_one(client, part))).await
+}
+
+async fn send_one(client: &Client, part: Part<'_>) -> Result<Gave, Error> {
+    let (step, statement) = match part {
+        Part::Nothing => return Ok(Gave::Nothing),
+        Part::Words(words) => return client.batch_execute(words).await.map(|()| Gave::Nothing),
+        Part::Step(step, statement) => (step, statement),
+    };
+    let values = bound(&step.values);
+    match step.expect {
+        Expect::Removed => client.execute(statement, &values).await.map(Gave::Count),
+        Expect::Anything | Expect::Row(_) | Expect::User | Expect::Ended => {
+            client.query(statement, &values).await.map(Gave::Rows)
         }
-    }));
-    for (step, statement) in plan.steps.iter().zip(&plan.statements) {
-        sent.push(Box::pin(async move {
-            let values = bound(&step.values);
-            match step.expect {
-                Expect::Removed => client.execute(statement, &values).await.map(Gave::Count),
-                Expect::Anything | Expect::Row(_) | Expect::User | Expect::Ended => {
-                    client.query(statement, &values).await.map(Gave::Rows)
-                }
-            }
-        }));
     }
-    sent.push(Box::pin(async move { client.batch_execute("COMMIT").await.map(|()| Gave::Nothing) }));
-    in_order(sent.into_iter()).await
+}
+
+/// Applies a list that is one statement. None: it is none, or something is in its way; then each step tells which.
+async fn at_once(session: &Session, plan: &Plan<'_>) -> Result<Option<Run>, Stop> {
+    let Some(shape) = fold::shape(&plan.steps) else { return Ok(None) };
+    let statement = session.folded(shape, || fold::text(&plan.steps)).await?;
+    let values: Vec<&(dyn ToSql + Sync)> =
+        fold::values(&plan.steps).map(|value| value as &(dyn ToSql + Sync)).collect();
+    let Err(error) = session.client().query(&statement, &values).await else {
+        return Ok(Some(Run::Done(plan.list.applied())));
+    };
+    Ok(match Trouble::of(&error) {
+        Trouble::Again => Some(Run::Again),
+        Trouble::Conflict(_) | Trouble::Untouched | Trouble::Skipped => None,
+        Trouble::Failed(why) => Some(Run::Failed(Fault::Database(why))),
+        Trouble::Lost(why) if error.as_db_error().is_some() => Some(Run::Lost(why)),
+        Trouble::Lost(why) => Some(Run::Perhaps(plan.head.map(|(head, _)| (head, plan.list.applied())), why)),
+    })
 }
 
 fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {

@@ -3,6 +3,7 @@
 //! Only SQL that engines with its protocol share is used; docs/postgresql.md lists what is relied upon.
 
 mod fault;
+mod fold;
 mod import;
 mod leases;
 mod list;

@@ -1,9 +1,11 @@
 //! How is a connection to PostgreSQL made, and how does one tell that it is of no use any more?
 
 use super::fault::{Trouble, told};
+use super::fold::Shape;
 use crate::error::{Fault, OpenError};
 use crate::store::address::{PostgresAddress, PostgresSettings, PostgresTls};
 use crate::store::refuse;
+use crate::store::sql::Sql;
 use crate::store::value::Value;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -73,7 +75,14 @@ impl Gate {
                 None => self.connect_by(NoTls, woken).await?,
                 Some(tls) => self.connect_by(tls.clone(), woken).await?,
             };
-            let session = Session { client, ended, driver, statements: RwLock::default() };
+            let session = Session {
+                client,
+                ended,
+                driver,
+                statements: RwLock::default(),
+                known: RwLock::default(),
+                folded: RwLock::default(),
+            };
             session.client.batch_execute(&self.words(purpose)).await?;
             if purpose == Purpose::Counters {
                 // An engine without notifications is asked more often instead.
@@ -194,6 +203,9 @@ pub(super) struct Session {
     ended: Arc<Ended>,
     driver: JoinHandle<()>,
     statements: RwLock<HashMap<String, Statement>>,
+    /// Those of changes, by what they are made of: no text is built to find them.
+    known: RwLock<HashMap<(usize, bool), Statement>>,
+    folded: RwLock<HashMap<Shape, Statement>>,
 }
 
 impl Session {
@@ -228,6 +240,36 @@ impl Session {
         if known.len() < STATEMENTS {
             known.insert(sql.to_owned(), statement.clone());
         }
+        Ok(statement)
+    }
+
+    /// A prepared statement of a change, as it is or with a guard; `text` is asked for only once.
+    pub async fn known(
+        &self,
+        sql: &'static Sql,
+        guarded: bool,
+        text: impl FnOnce() -> String,
+    ) -> Result<Statement, tokio_postgres::Error> {
+        let key = (std::ptr::from_ref(sql).addr(), guarded);
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(&text()).await?;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    /// A prepared statement that is a whole list; `text` is asked for only once.
+    pub async fn folded(
+        &self,
+        shape: Shape,
+        text: impl FnOnce() -> String,
+    ) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(known) = self.folded.read().unwrap_or_else(PoisonError::into_inner).get(&shape) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(&text()).await?;
+        self.folded.write().unwrap_or_else(PoisonError::into_inner).insert(shape, statement.clone());
         Ok(statement)
     }
 

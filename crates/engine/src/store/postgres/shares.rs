@@ -79,7 +79,7 @@ impl Shares {
         budgets: &[Budget],
         now: Option<i64>,
     ) -> Result<Result<(), (usize, u64)>, Fault> {
-        let all: Vec<Vec<Value<'_>>> = budgets.iter().map(|budget| asked(budget, now)).collect();
+        let all: Vec<[Value<'_>; 4]> = budgets.iter().map(|budget| asked(budget, now)).collect();
         let taken = in_order(all.iter().map(|values| self.counters.query(TAKE, values))).await;
         let mut empty = None;
         let mut got = Vec::new();
@@ -103,8 +103,7 @@ impl Shares {
     }
 
     async fn give_back_all<'b>(&self, budgets: impl Iterator<Item = &'b Budget>) -> Result<(), Fault> {
-        let all: Vec<Vec<Value<'_>>> =
-            budgets.map(|budget| values![budget.name.as_slice(), micros(budget.rate.each())]).collect();
+        let all: Vec<[Value<'_>; 2]> = budgets.map(given).collect();
         for given in in_order(all.iter().map(|values| self.counters.query(GIVE_BACK, values))).await {
             given?;
         }
@@ -165,8 +164,13 @@ impl Shares {
 }
 
 /// The parameters of [`TAKE`].
-fn asked(budget: &Budget, now: Option<i64>) -> Vec<Value<'_>> {
+fn asked(budget: &Budget, now: Option<i64>) -> [Value<'_>; 4] {
     values![budget.name.as_slice(), now, micros(budget.rate.each()), micros(budget.rate.room())]
+}
+
+/// The parameters of [`GIVE_BACK`].
+fn given(budget: &Budget) -> [Value<'_>; 2] {
+    values![budget.name.as_slice(), micros(budget.rate.each())]
 }
 
 fn micros(micros: u64) -> i64 {
