@@ -7,6 +7,7 @@ use crate::factor::half_way::HalfWay;
 use crate::id::{SessionId, UserId};
 use crate::letter::{LetterId, LinkId, NewLetter};
 use crate::link::{NewLink, Offer};
+use crate::seal::Sealed;
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
 use crate::token::{Blind, Digest};
@@ -243,10 +244,25 @@ pub enum Change {
     },
     /// About second factors.
     Factor(FactorChange),
+    /// Replaces a document of keys. Conflict: another version is there than the one that was read (stale).
+    PutKey(Box<SealedKey>),
     /// Writes an event.
     Note(Box<Event>),
     /// A write of an administrator's.
     Admin(AdminChange),
+}
+
+/// A document of keys, sealed under the master key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedKey {
+    /// Which.
+    pub name: String,
+    /// The version that it becomes; the one before is replaced, and 1 is the first.
+    pub version: i64,
+    /// For this name and version.
+    pub sealed: Sealed,
+    /// When.
+    pub at: Moment,
 }
 
 /// One write about second factors.

@@ -152,6 +152,8 @@ kinds! {
     Weakened = "weakened",
     /// A key got a successor.
     KeyRotated = "key_rotated",
+    /// A key was taken out at once.
+    KeyRevoked = "key_revoked",
     /// From here on the trail is chained; what is older is not.
     TrailBegun = "trail_begun",
     /// The end of the trail was not as the last writer left it, or its key is another one.

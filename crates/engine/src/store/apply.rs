@@ -5,7 +5,7 @@
 use super::events::Trail;
 use super::step::{Step, Unfit};
 use super::trail::Boundary;
-use super::{admin, avatars, factors, failures, links, outbox, schemes, sessions, trail, users};
+use super::{admin, avatars, factors, failures, keys, links, outbox, schemes, sessions, trail, users};
 use domain::change::{Applied, Change, Conflict, FactorChange, Whose};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
@@ -227,6 +227,7 @@ impl List {
                 }
             }
             Change::Factor(change) => factors::write(steps, change)?,
+            Change::PutKey(key) => steps.push(keys::put(key)),
             Change::Note(event) => steps.push(log.add(event, event.user.or(self.added))),
             Change::EndSession { session, reason, at } => steps.push(sessions::end(*session, *reason, *at)),
             Change::EndSessions { user, except, reason, at } => {
@@ -276,6 +277,7 @@ pub(super) fn is_one_statement(change: &Change) -> bool {
         | Change::ReleaseLetters { .. }
         | Change::PostponeLetter { .. }
         | Change::DropLetter { .. }
+        | Change::PutKey(_)
         | Change::Note(_) => true,
     }
 }

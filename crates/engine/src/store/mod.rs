@@ -12,6 +12,7 @@ mod events;
 mod factors;
 mod failures;
 mod feed;
+mod keys;
 mod links;
 mod outbox;
 mod postgres;
@@ -32,7 +33,7 @@ use crate::error::{Fault, OpenError};
 use crate::limit::Stored;
 use crate::trail::{EventQuery, Noted, Row as Ended};
 use domain::admin::{AdminKey, KeyId, NewAdminKey, UserSearch};
-use domain::change::{Applied, Change, Conflict};
+use domain::change::{Applied, Change, Conflict, SealedKey};
 use domain::event::Event;
 use domain::factor::Factors;
 use domain::factor::half_way::HalfWay;
@@ -60,6 +61,7 @@ use uuid::Uuid;
 use value::{Value, values};
 
 pub use address::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
+pub use keys::sealed_keys;
 pub use outbox::Waiting;
 
 /// Where a store is kept.
@@ -356,6 +358,11 @@ impl Store {
     pub async fn trail_marks(&self, through: i64) -> Result<Vec<(i64, i64, Option<Seal>)>, Fault> {
         let read = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?, row.maybe_bytes(2)?.map(Seal::from_bytes)));
         self.all(&trail::MARKS, &values![through], read).await
+    }
+
+    /// All documents of keys.
+    pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>, Fault> {
+        self.all(&keys::ALL, &[], keys::read).await
     }
 
     /// The key of the trail.

@@ -3,8 +3,10 @@
 use super::session::{Gate, Purpose, Session};
 use crate::error::OpenError;
 use crate::store::address::{PostgresAddress, PostgresSettings};
-use crate::store::refuse;
+use crate::store::row::Row;
 use crate::store::value::{Value, values};
+use crate::store::{keys, refuse};
+use domain::change::SealedKey;
 use domain::seal::MasterKeyId;
 use domain::token::Digest;
 use std::sync::Arc;
@@ -45,7 +47,8 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: &[Migration] = &[migration!("0001_schema", needs 1)];
+pub(super) const MIGRATIONS: &[Migration] =
+    &[migration!("0001_schema", needs 1), migration!("0002_keys", needs 1)];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     -- Number of the step, from 1.
@@ -62,7 +65,7 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 const APPLIED: &str = "SELECT version, checksum, needs FROM schema_migrations ORDER BY version";
 const THERE: &str =
     "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "users",
     "gone_users",
     "sessions",
@@ -82,6 +85,7 @@ const TABLES: [&str; 19] = [
     "leases",
     "budgets",
     "suspects",
+    keys::TABLE,
 ];
 const MAY: &str = "SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'INSERT') \
      AND has_table_privilege($1, 'UPDATE') AND has_table_privilege($1, 'DELETE')";
@@ -274,9 +278,33 @@ async fn bound(session: &Session, teller: &Teller<'_>) -> Result<Option<[u8; 16]
 
 /// Whether a database is there that is bound to a master key. Changes nothing.
 pub async fn is_bound(address: &PostgresAddress, settings: &PostgresSettings) -> Result<bool, OpenError> {
-    let gate = Gate::new(address, settings)?;
-    let teller = Teller(&gate.hosts);
-    let session =
-        gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
+    let (session, hosts) = look(address, settings).await?;
+    let teller = Teller(&hosts);
     Ok(is_there(&session, &teller, "master_key").await? && bound(&session, &teller).await?.is_some())
+}
+
+/// The documents of keys, if there is a table for them. Changes nothing.
+pub async fn sealed_keys(
+    address: &PostgresAddress,
+    settings: &PostgresSettings,
+) -> Result<Vec<SealedKey>, OpenError> {
+    let (session, hosts) = look(address, settings).await?;
+    let teller = Teller(&hosts);
+    if !is_there(&session, &teller, keys::TABLE).await? {
+        return Ok(Vec::new());
+    }
+    let rows = session.query(keys::ALL.postgres, &[]).await.map_err(|error| teller.failed(&error))?;
+    let read = |row: &tokio_postgres::Row| keys::read(&Row::Postgres(row));
+    rows.iter().map(read).collect::<Result<_, _>>().map_err(|fault| teller.say(fault))
+}
+
+/// A connection for one look, and the name of the database.
+async fn look(
+    address: &PostgresAddress,
+    settings: &PostgresSettings,
+) -> Result<(Session, String), OpenError> {
+    let gate = Gate::new(address, settings)?;
+    let session = gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await;
+    let session = session.map_err(|why| Teller(&gate.hosts).say(why))?;
+    Ok((session, gate.hosts))
 }

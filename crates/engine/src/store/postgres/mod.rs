@@ -41,7 +41,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use writers::{Writer, Writers};
 
-pub(super) use migrate::is_bound;
+pub(super) use migrate::{is_bound, sealed_keys};
 
 /// The longest that one scan may take, in milliseconds.
 const SCAN_MS: u64 = 10_000;

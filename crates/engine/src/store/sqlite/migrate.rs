@@ -37,6 +37,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0012_admin"),
     migration!("0013_factors"),
     migration!("0014_strands"),
+    migration!("0015_keys"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

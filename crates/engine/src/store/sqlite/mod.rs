@@ -34,7 +34,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{List, Request, Stopped, Writer};
 
-pub(super) use master::is_bound;
+pub(super) use master::{is_bound, sealed_keys};
 
 /// A database file, open.
 pub(super) struct Sqlite {
