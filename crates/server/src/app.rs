@@ -6,10 +6,12 @@ use crate::keys::Keys;
 use crate::lock::DataLock;
 use crate::mail::Office;
 use crate::mounts::{self, Loaded};
+use crate::opening::{self, Secrets};
 use crate::pages::Pages;
 use crate::telemetry::Log;
 use bytes::Bytes;
-use engine::{Chance, Clock, Engine, Fault, Settings};
+use domain::secret::SecretBytes;
+use engine::{Chance, Clock, Engine, Fault};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +22,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct OpenFaults(pub Vec<String>);
+
+fn one(reason: impl std::fmt::Display) -> OpenFaults {
+    OpenFaults(vec![reason.to_string()])
+}
 
 /// One server: engine, mounts and settings. Clones share everything.
 #[derive(Clone)]
@@ -34,6 +40,10 @@ struct Inner {
     config: Config,
     clock: Clock,
     chance: Chance,
+    /// As it was when the engine was opened.
+    tickets: SecretBytes,
+    /// There is another ticket secret since.
+    outdated: AtomicBool,
     draining: AtomicBool,
     _lock: DataLock,
     log: Option<Arc<Log>>,
@@ -62,65 +72,59 @@ impl App {
     ///
     /// Refused: everything that is wrong with dialects and keys at once; a database that can not be used.
     pub async fn open(config: Config, clock: Clock, chance: Chance) -> Result<App, OpenFaults> {
-        let loaded = mounts::load(&config).map_err(OpenFaults)?;
-        let now = clock.now();
+        // Another node that starts at the same moment may be first with its keys.
+        for _ in 0..opening::TRIES {
+            if let Some(app) = App::try_open(&config, &clock, &chance).await? {
+                return Ok(app);
+            }
+        }
+        Err(one(opening::BEATEN))
+    }
+
+    /// `None`: another node has written keys meanwhile.
+    async fn try_open(config: &Config, clock: &Clock, chance: &Chance) -> Result<Option<App>, OpenFaults> {
+        let loaded = mounts::load(config).map_err(OpenFaults)?;
+        let mut keys = Keys::find(config, chance).await.map_err(one)?;
         let mut faults = Vec::new();
-        let keys = Keys::of(&config);
-        let tickets = keys.tickets(&chance, now).await.and_then(|tickets| Ok((tickets, keys.trail()?)));
-        let master = keys.master(&chance).await;
-        let equipped = mounts::equip(&config, &loaded, &chance, now).unwrap_or_else(|found| {
-            faults.extend(found);
-            Vec::new()
+        let secrets = Secrets::read(&mut keys, clock, chance).await.map_err(|found| {
+            faults.extend(found.iter().map(ToString::to_string));
         });
-        let office = Office::open(&config).unwrap_or_else(|found| {
-            faults.extend(found);
-            None
-        });
-        let pages = Pages::open(&config).unwrap_or_else(|found| {
-            faults.extend(found);
-            None
-        });
-        let breaches = crate::breach::breaches(&config.breaches).unwrap_or_else(|fault| {
-            faults.push(fault);
-            None
-        });
-        let tickets = tickets.map_err(|fault| faults.insert(0, fault.to_string()));
-        let master = master.map_err(|fault| faults.insert(0, fault.to_string()));
-        let (Ok((ticket_secret, trail_secret)), Ok(master_key), true) = (tickets, master, faults.is_empty())
+        let equipped = mounts::equip(config, &mut keys, &loaded, chance, clock.now())
+            .map_err(|found| faults.extend(found));
+        let office = Office::open(config).map_err(|found| faults.extend(found));
+        let pages = Pages::open(config).map_err(|found| faults.extend(found));
+        let breaches = crate::breach::breaches(&config.breaches).map_err(|fault| faults.push(fault));
+        let (Ok(secrets), Ok(equipped), Ok(office), Ok(pages), Ok(breaches)) =
+            (secrets, equipped, office, pages, breaches)
         else {
             return Err(OpenFaults(faults));
         };
-        let lock = DataLock::take(&config).map_err(|fault| OpenFaults(vec![fault]))?;
-        let settings = Settings {
-            place: config.database(),
-            ticket_secret,
-            trail_secret,
-            master_key,
-            hashing: config.hashing.clone(),
-            clock: clock.clone(),
-            chance: chance.clone(),
-            house: config.house.clone(),
-            breaches,
-        };
-        let engine = Engine::open(settings).await.map_err(|error| OpenFaults(vec![error.to_string()]))?;
-        let spoken = spoken(&engine, loaded, equipped, &config, pages.as_ref())?;
-        // Of its own, so that a test's sequence of chance does not depend on the number of requests.
-        let request_seed = Chance::System.bytes().map_err(|fault| OpenFaults(vec![fault.to_string()]))?;
+        let lock = DataLock::take(config).map_err(one)?;
+        let tickets = secrets.tickets.clone();
+        let settings = secrets.settings(config, clock.clone(), chance.clone(), breaches);
+        let engine = Engine::open(settings).await.map_err(one)?;
+        let spoken = spoken(&engine, loaded, equipped, config, pages.as_ref())?;
+        if !keys.keep(&engine, None).await.map_err(one)? {
+            return Ok(None);
+        }
         let inner = Inner {
             engine,
             speaker: RwLock::new(Arc::new(spoken)),
-            config,
-            clock,
-            chance,
+            config: config.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+            tickets,
+            outdated: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             _lock: lock,
             log: None,
             office: office.map(Arc::new),
             pages,
-            request_seed,
+            // Of its own, so that a test's sequence of chance does not depend on the number of requests.
+            request_seed: Chance::System.bytes().map_err(one)?,
             requests: AtomicU64::new(0),
         };
-        Ok(App { inner: Arc::new(inner) })
+        Ok(Some(App { inner: Arc::new(inner) }))
     }
 
     /// Writes a line for every request to this log. Only before the app is shared; afterwards it stays as it is.
@@ -147,9 +151,10 @@ impl App {
         Arc::clone(&self.inner.speaker.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether requests should be sent here: the database can be written, and no stop was asked for.
+    /// Whether requests should be sent here: the database can be written, no stop was asked for, and no other node
+    /// seals with a newer ticket secret.
     pub fn is_ready(&self) -> bool {
-        !self.is_draining() && self.inner.engine.is_ready()
+        !self.is_draining() && !self.inner.outdated.load(Ordering::Acquire) && self.inner.engine.is_ready()
     }
 
     /// Whether the server is about to stop.
@@ -162,33 +167,61 @@ impl App {
         self.inner.draining.store(true, Ordering::Release);
     }
 
-    /// Reads the keys again and puts those in force that have changed or whose time has come.
+    /// Puts these keys in force, as far as they have changed or their time has come.
     ///
     /// Refused: keys that can not be used; the present ones stay.
-    pub fn reload_keys(&self) -> Result<(), OpenFaults> {
-        let inner = &self.inner;
-        self.put_in_force(self.spoken().loaded.clone(), &inner.config)
+    pub async fn take_keys(&self, keys: Keys) -> Result<(), OpenFaults> {
+        self.compare_tickets(&keys);
+        self.put_in_force(self.spoken().loaded.clone(), keys).await
+    }
+
+    /// The engine has one ticket secret from its start to its end: beside nodes with another one it must not serve.
+    fn compare_tickets(&self, keys: &Keys) {
+        let outdated = keys.has_other_tickets(&self.inner.tickets);
+        if outdated && !self.inner.outdated.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                "there is another ticket secret; this server is not ready until it is started again"
+            );
+        }
+        self.inner.outdated.store(outdated, Ordering::Release);
     }
 
     /// Puts the mounts of another configuration in force, with their dialects and keys; everything else stays as it is
     /// until the next start. Gives the names of settings that have other values there.
     ///
     /// Refused: anything that is wrong with any dialect, key or mount; all present ones stay (REL-19).
-    pub fn reload(&self, config: &Config) -> Result<Vec<&'static str>, OpenFaults> {
+    pub async fn reload(&self, config: &Config) -> Result<Vec<&'static str>, OpenFaults> {
         let loaded = mounts::load(config).map_err(OpenFaults)?;
         // Keys and addresses are those of the running server, whatever the file says now.
-        self.put_in_force(loaded, &self.inner.config)?;
+        let keys = Keys::beside(self.config(), self.engine()).await.map_err(one)?;
+        self.put_in_force(loaded, keys).await?;
         let differs = |(one, other): &(&(&'static str, _, _), &(&'static str, _, _))| one.1 != other.1;
         let pairs = self.inner.config.values.iter().zip(&config.values);
         Ok(pairs.filter(differs).map(|(one, _)| one.0).collect())
     }
 
-    fn put_in_force(&self, loaded: Vec<Loaded>, config: &Config) -> Result<(), OpenFaults> {
-        let inner = &self.inner;
-        let mounts = mounts::equip(config, &loaded, &inner.chance, inner.clock.now()).map_err(OpenFaults)?;
-        let spoken = Arc::new(spoken(&inner.engine, loaded, mounts, config, inner.pages.as_ref())?);
-        *inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = spoken;
-        Ok(())
+    async fn put_in_force(&self, loaded: Vec<Loaded>, mut keys: Keys) -> Result<(), OpenFaults> {
+        for _ in 0..opening::TRIES {
+            let (app, loaded) = (self.clone(), loaded.clone());
+            let equipping = tokio::task::spawn_blocking(move || {
+                let spoken = app.equipped(loaded, &mut keys)?;
+                Ok::<_, OpenFaults>((spoken, keys))
+            });
+            let (spoken, equipped) = equipping.await.map_err(one)??;
+            // Keys that a new mount needed are made here, or by another node that was first.
+            if equipped.keep(self.engine(), None).await.map_err(one)? {
+                *self.inner.speaker.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spoken);
+                return Ok(());
+            }
+            keys = Keys::beside(self.config(), self.engine()).await.map_err(one)?;
+        }
+        Err(one(opening::BEATEN))
+    }
+
+    fn equipped(&self, loaded: Vec<Loaded>, keys: &mut Keys) -> Result<Spoken, OpenFaults> {
+        let Inner { engine, config, clock, chance, pages, .. } = &*self.inner;
+        let mounts = mounts::equip(config, keys, &loaded, chance, clock.now()).map_err(OpenFaults)?;
+        spoken(engine, loaded, mounts, config, pages.as_ref())
     }
 
     /// What sends letters; none when they are off.

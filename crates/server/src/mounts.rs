@@ -103,14 +103,14 @@ pub fn load(config: &Config) -> Result<Vec<Loaded>, Vec<String>> {
 /// Gives every dialect its keys. Keys that are missing are made. Refused: keys that can not be used.
 pub fn equip(
     config: &Config,
+    keys: &mut Keys,
     loaded: &[Loaded],
     chance: &Chance,
     now: Moment,
 ) -> Result<Vec<Mount>, Vec<String>> {
-    let keys = Keys::of(config);
     let (mut mounts, mut faults) = (Vec::new(), Vec::new());
     for one in loaded {
-        match mount(config, &keys, one, chance, now) {
+        match mount(config, keys, one, chance, now) {
             Ok(mount) => mounts.push(mount),
             Err(fault) => faults.push(fault),
         }
@@ -135,7 +135,13 @@ pub fn weakenings(config: &Config, one: &Loaded) -> Vec<Weakening> {
     all
 }
 
-fn mount(config: &Config, keys: &Keys, one: &Loaded, chance: &Chance, now: Moment) -> Result<Mount, String> {
+fn mount(
+    config: &Config,
+    keys: &mut Keys,
+    one: &Loaded,
+    chance: &Chance,
+    now: Moment,
+) -> Result<Mount, String> {
     let settings = &one.settings;
     let mut contract = one.dialect.contract.clone();
     contract.accept_until = settings.accept_until;

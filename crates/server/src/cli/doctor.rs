@@ -85,7 +85,7 @@ pub async fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
     hashing(config, &mut findings)?;
     match mounts::load(config) {
         Ok(loaded) => {
-            keys(config, &loaded, now, &mut findings);
+            keys(config, &loaded, now, &mut findings).await;
             mounted(config, &loaded, args.security, &mut findings);
         }
         Err(faults) => faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "dialect", fault)),
@@ -193,8 +193,8 @@ fn hashing(config: &Config, findings: &mut Findings) -> Result<(), Ended> {
     Ok(())
 }
 
-fn keys(config: &Config, loaded: &[Loaded], now: Moment, findings: &mut Findings) {
-    let listed = match key::all(config, loaded, now) {
+async fn keys(config: &Config, loaded: &[Loaded], now: Moment, findings: &mut Findings) {
+    let listed = match key::all(config, loaded, now).await {
         Ok(listed) => listed,
         Err(faults) => return faults.into_iter().for_each(|fault| findings.add(Mark::Bad, "keys", fault)),
     };

@@ -45,10 +45,14 @@ pub async fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
     let config =
         Config::load(&sources).map_err(|faults| Ended::wrong(faults.iter().map(ToString::to_string)))?;
     let (chance, now) = (Chance::System, Clock::System.now());
-    Keys::of(&config).tickets(&chance, now).await.map_err(Ended::failed)?;
-    Keys::of(&config).master(&chance).await.map_err(Ended::failed)?;
-    let loaded = mounts::load(&config).map_err(Ended::wrong)?;
-    mounts::equip(&config, &loaded, &chance, now).map_err(Ended::wrong)?;
+    let mut keys = Keys::of_folder(&config);
+    keys.master(&chance).await.map_err(Ended::failed)?;
+    // A PostgreSQL keeps all others itself, from the first start on.
+    if config.database_file().is_some() {
+        keys.tickets(&chance, now).await.map_err(Ended::failed)?;
+        let loaded = mounts::load(&config).map_err(Ended::wrong)?;
+        mounts::equip(&config, &mut keys, &loaded, &chance, now).map_err(Ended::wrong)?;
+    }
     line(&format!("{}  the configuration, every setting explained", path.display()));
     line(&format!("{}  secrets, readable by you alone", config.key_folder().display()));
     let named =

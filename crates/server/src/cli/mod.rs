@@ -85,7 +85,7 @@ enum Command {
     /// List, show, check and test dialects
     #[command(subcommand)]
     Dialect(dialect::DialectCommand),
-    /// List and rotate signing keys
+    /// List, rotate and revoke signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Send a test letter, list the letters that wait

@@ -1,7 +1,7 @@
 //! How does the server start, what does it say, and how does it stop?
 
 use super::terminal::{Ended, err, out};
-use crate::config::{Config, Sources};
+use crate::config::{Config, ConfigFault, Sources};
 use crate::telemetry::{self, Format, Log};
 use crate::{App, bootstrap, serve};
 use domain::contract::Weakening;
@@ -112,9 +112,11 @@ fn follow_hangups(app: App, sources: &Sources) -> Result<impl Future<Output = In
     Ok(async move {
         loop {
             hangup.recv().await;
-            let loaded = Config::load(&sources)
-                .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())
-                .and_then(|config| app.reload(&config).map_err(|faults| faults.0));
+            let told = |faults: Vec<ConfigFault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let loaded = match Config::load(&sources).map_err(told) {
+                Ok(config) => app.reload(&config).await.map_err(|faults| faults.0),
+                Err(faults) => Err(faults),
+            };
             match loaded {
                 Ok(differ) if differ.is_empty() => tracing::info!("the mounts were read again"),
                 Ok(differ) => {

@@ -4,11 +4,12 @@ use super::terminal::{Ended, confirm, line, out, password};
 use super::transfer::{self, ExportArgs, ImportArgs};
 use crate::config::Config;
 use crate::keys::{KeyFaults, Keys};
+use crate::opening::{self, Secrets};
 use clap::{Args, Subcommand};
 use domain::contract::PasswordPolicy;
 use domain::id::UserId;
 use domain::user::{Status, User};
-use engine::{Chance, Clock, Engine, NewUserRequest, Settings, UserChange, Who};
+use engine::{Chance, Clock, Engine, NewUserRequest, UserChange, Who};
 use serde_json::{Map, Value, json};
 
 /// Rules for passwords that the operator sets; `--any-password` lifts them.
@@ -222,23 +223,24 @@ pub async fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
 
 /// The engine on the configured database. A server may be running beside.
 pub async fn open(config: &Config) -> Result<Engine, Ended> {
-    let (clock, chance) = (Clock::System, Chance::System);
-    let keys = Keys::of(config);
     let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
-    let ticket_secret = keys.tickets(&chance, clock.now()).await.map_err(wrong)?;
-    let trail_secret = keys.trail().map_err(wrong)?;
-    let master_key = keys.master(&chance).await.map_err(wrong)?;
-    let settings = Settings {
-        place: config.database(),
-        ticket_secret,
-        trail_secret,
-        master_key,
-        hashing: config.hashing.clone(),
-        clock,
-        chance,
-        house: config.house.clone(),
-        breaches: crate::breach::breaches(&config.breaches).map_err(Ended::wrong_one)?,
-    };
+    for _ in 0..opening::TRIES {
+        let mut keys = Keys::find(config, &Chance::System).await.map_err(wrong)?;
+        let engine = open_with(config, &mut keys).await?;
+        if keys.keep(&engine, None).await.map_err(wrong)? {
+            return Ok(engine);
+        }
+    }
+    Err(Ended::failed(opening::BEATEN))
+}
+
+/// As [`open`], with keys of which some may still have to be kept.
+pub async fn open_with(config: &Config, keys: &mut Keys) -> Result<Engine, Ended> {
+    let (clock, chance) = (Clock::System, Chance::System);
+    let secrets = Secrets::read(keys, &clock, &chance).await;
+    let secrets = secrets.map_err(|faults| Ended::wrong(faults.into_iter().map(|fault| fault.0)))?;
+    let breaches = crate::breach::breaches(&config.breaches).map_err(Ended::wrong_one)?;
+    let settings = secrets.settings(config, clock, chance, breaches);
     Engine::open(settings).await.map_err(|error| Ended::wrong_one(error.to_string()))
 }
 

@@ -32,8 +32,6 @@ const PING: Duration = Duration::from_secs(20);
 const LAME: Duration = Duration::from_millis(200);
 /// How often a connection is looked at, at least.
 const LOOK: Duration = Duration::from_millis(2500);
-/// Keys are read again this often.
-const KEYS: Duration = Duration::from_secs(15);
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +50,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let builder = Arc::new(builder());
     let (stop, stopping) = watch::channel(Stop::NotYet);
     let (alive, mut gone) = mpsc::channel::<Infallible>(1);
-    let keys = tokio::spawn(follow_keys(app.clone()));
+    let keys = tokio::spawn(crate::rotation::follow(app.clone()));
     let (quit, quitting) = watch::channel(false);
     let letters = tokio::spawn(crate::mail::work(app.clone(), quitting));
     let tidying = tokio::spawn(crate::janitor::tidy(app.clone()));
@@ -136,18 +134,6 @@ async fn after_fault(error: &io::Error, pause: Duration) -> Duration {
     let pause = (pause * 2).clamp(Duration::from_millis(10), Duration::from_secs(1));
     tokio::time::sleep(pause).await;
     pause
-}
-
-/// Takes new keys into service, those that another command wrote and those whose time has come.
-async fn follow_keys(app: App) {
-    loop {
-        tokio::time::sleep(KEYS).await;
-        let app = app.clone();
-        let reading = tokio::task::spawn_blocking(move || app.reload_keys()).await;
-        if let Ok(Err(faults)) = reading {
-            tracing::error!(%faults, "the keys could not be read again; those in force stay");
-        }
-    }
 }
 
 fn builder() -> Builder<TokioExecutor> {

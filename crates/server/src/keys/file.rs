@@ -1,9 +1,10 @@
 //! How is a file with a secret written and read, so that nobody else sees it and it is never half there? (SEC-111)
 
 use super::{KeyFaults, fault};
-use std::fs::{self, File, OpenOptions};
+use domain::secret::Secret;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -45,16 +46,16 @@ pub(super) fn write_new_private(path: &Path, content: &[u8]) -> std::io::Result<
 
 /// Reads a file that nobody else may read (SEC-111).
 pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFaults> {
-    let told = |error: std::io::Error| fault(path, format!("the file can not be read ({error})"));
+    let told = |error: std::io::Error| fault(path.display(), format!("the file can not be read ({error})"));
     let file = File::open(path).map_err(told)?;
     let meta = file.metadata().map_err(told)?;
     if !meta.is_file() {
-        return Err(fault(path, "this is not a file"));
+        return Err(fault(path.display(), "this is not a file"));
     }
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o007 != 0 {
         return Err(fault(
-            path,
+            path.display(),
             format!(
                 "everybody on this machine can read this secret (mode {mode:04o}); run `chmod 600 {}`",
                 path.display()
@@ -62,18 +63,29 @@ pub(super) fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFaults>
         ));
     }
     if meta.len() > MAX_FILE {
-        return Err(fault(path, format!("the file is larger than {MAX_FILE} bytes")));
+        return Err(fault(path.display(), format!("the file is larger than {MAX_FILE} bytes")));
     }
     let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
     file.take(MAX_FILE).read_to_end(&mut text).map_err(told)?;
     Ok(text)
 }
 
-/// Reads a private file that holds JSON. Nothing of it is repeated in a fault.
-pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, KeyFaults> {
-    let text = read_private(path)?;
-    // The parser's own words could repeat what is in the file.
-    serde_json::from_slice(&text).map_err(|error| {
-        fault(path, format!("line {}: this is not a key file; put it back from a backup", error.line()))
-    })
+/// The secret in a file that holds nothing else: its bytes up to the end of the first line (SEC-111).
+///
+/// Refused, in a sentence: a file that can not be read, that others can read, that is empty or is no text.
+pub fn read_secret_line(path: &Path) -> Result<Secret, String> {
+    let text = read_private(path).map_err(|fault| fault.0)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).unwrap_or_default();
+    if line.is_empty() {
+        Err(fault(path.display(), "there is no secret in this file").0)
+    } else {
+        Ok(Secret::new(line))
+    }
+}
+
+/// Makes a folder that only its owner can enter, if it is not there.
+pub(super) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }

@@ -1,7 +1,8 @@
 //! Where does the master key lie, and when may a new one be made? (REL-33)
 
-use super::file::{read_private, write_new_private};
-use super::{KeyFaults, Keys, draw, fault};
+use super::document::draw;
+use super::file::{make_private_folder, read_private, write_new_private};
+use super::{KeyFaults, Keys, fault};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use domain::seal::{MASTER_KEY_BYTES, MasterKey};
@@ -43,7 +44,7 @@ impl Keys {
         if !path.exists() {
             if is_bound_to_master_key(&self.database).await.map_err(|error| KeyFaults(error.to_string()))? {
                 return Err(fault(
-                    path,
+                    path.display(),
                     "the master key is missing, and secrets in the database are sealed under it; put the file back \
                      from a backup, or give the key in COUNTERSIGN_MASTER_KEY",
                 ));
@@ -51,17 +52,18 @@ impl Keys {
             self.new_master(path, chance)?;
         }
         let text = read_private(path)?;
-        let text = std::str::from_utf8(&text).map_err(|_| fault(path, NOT_A_KEY))?;
-        read(text).map_err(|message| fault(path, message))
+        let text = std::str::from_utf8(&text).map_err(|_| fault(path.display(), NOT_A_KEY))?;
+        read(text).map_err(|message| fault(path.display(), message))
     }
 
     /// Writes a new key. One that came into being meanwhile stays: two processes that start at once read the same.
     fn new_master(&self, path: &Path, chance: &Chance) -> Result<(), KeyFaults> {
-        let told = |error: std::io::Error| fault(path, format!("the file can not be written ({error})"));
-        let bytes = Zeroizing::new(draw(path, chance)?);
+        let told =
+            |error: std::io::Error| fault(path.display(), format!("the file can not be written ({error})"));
+        let bytes = Zeroizing::new(draw(&path.display().to_string(), chance)?);
         let mut text = Zeroizing::new(STANDARD.encode(*bytes));
         text.push('\n');
-        self.make_folder().map_err(told)?;
+        make_private_folder(&self.folder).map_err(told)?;
         write_new_private(path, text.as_bytes()).map_err(told)
     }
 }

@@ -1,137 +1,48 @@
-//! Where do signing keys lie, who may read them, and how does a new one take over?
+//! Which keys does an installation sign and seal with, who may read them, and how does a new one take over?
 //!
-//! One file for each dialect under `data/keys`, and one for the ticket secret. Files are written whole or not at all.
+//! One document for each dialect and one for the ticket secret: files under `data/keys`, or rows of a PostgreSQL that
+//! many nodes share. Files are written whole or not at all, rows against the version that was read.
 
+mod document;
 mod file;
+mod home;
+mod look;
 mod master;
+mod shared;
 
-pub use file::write_private;
+pub use document::Role;
+pub use file::{read_secret_line, write_private};
+pub use look::Seen;
 
 use crate::config::{Config, MountConfig};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::contract::{Contract, RefreshForm, Weakening};
-use domain::secret::{Secret, SecretBytes};
+use document::{Hidden, KeyFile, Record, TicketFile, draw};
+use domain::contract::Contract;
+use domain::event::Event;
+use domain::secret::SecretBytes;
 use domain::time::Moment;
-use domain::token::{Algorithm, Key, KeyFault, KeySet};
-use engine::{Chance, Place};
-use file::{read_json, read_private};
+use domain::token::KeySet;
+use engine::{Chance, Engine, Place, kept_keys};
+use home::{Home, Rows};
 use master::MasterPlace;
-use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use zeroize::{Zeroize, Zeroizing};
+use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// Seconds for which others may keep our public keys (REL-31).
 pub const JWKS_MAX_AGE: i64 = 300;
 /// Seconds between the publication of a key and its first signature (REL-31).
 const PUBLISHED_BEFORE: i64 = JWKS_MAX_AGE + 60;
+/// The same of a shared secret, where other nodes have to see it first: five looks.
+const SEEN_BEFORE: i64 = 15;
 /// The ticket secret's name among the keys.
 pub const TICKETS: &str = "tickets";
 
-/// Why keys can not be used: one sentence with the file.
+/// Why keys can not be used: one sentence with their place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeyFaults(pub String);
 
-fn decode(path: &Path, secret: &Hidden) -> Result<SecretBytes, KeyFaults> {
-    let bytes = BASE64.decode(&secret.0).map_err(|_| fault(path, "the secret is not base64"))?;
-    Ok(SecretBytes::new(bytes))
-}
-
-fn fault(path: &Path, text: impl std::fmt::Display) -> KeyFaults {
-    KeyFaults(format!("{}: {text}", path.display()))
-}
-
-/// The secret in a file that holds nothing else: its bytes up to the end of the first line (SEC-111).
-///
-/// Refused, in a sentence: a file that can not be read, that others can read, that is empty or is no text.
-pub fn read_secret_line(path: &Path) -> Result<Secret, String> {
-    let text = read_private(path).map_err(|fault| fault.0)?;
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).unwrap_or_default();
-    if line.is_empty() {
-        Err(fault(path, "there is no secret in this file").0)
-    } else {
-        Ok(Secret::new(line))
-    }
-}
-
-/// A secret text in a file. Prints nothing of itself and is overwritten on drop.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(transparent)]
-struct Hidden(String);
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hidden(…)")
-    }
-}
-
-/// One key in a file.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<Hidden>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pkcs8: Option<Hidden>,
-    created_at: String,
-    /// Published from `created_at`, used from here on.
-    signs_from: String,
-    /// The end, once another key has been appointed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verifies_until: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    algorithm: String,
-    keys: Vec<Record>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct TicketFile {
-    secret: Hidden,
-    /// Seals the audit trail; absent = the ticket secret does. It stays when the ticket secret changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trail: Option<Hidden>,
-    created_at: String,
-}
-
-/// What a key does at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// It signs.
-    Signs,
-    /// It is published and signs later.
-    Waits,
-    /// It verifies what it signed.
-    Verifies,
-    /// Its time is over.
-    Over,
-}
-
-impl Role {
-    /// The word in lists.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Signs => "signs",
-            Role::Waits => "waits",
-            Role::Verifies => "verifies",
-            Role::Over => "over",
-        }
-    }
+fn fault(place: impl std::fmt::Display, text: impl std::fmt::Display) -> KeyFaults {
+    KeyFaults(format!("{place}: {text}"))
 }
 
 /// A key as a list shows it.
@@ -152,137 +63,225 @@ pub struct Listed {
     /// When it ends.
     pub verifies_until: Option<Moment>,
     /// Where it lies.
-    pub path: PathBuf,
+    pub place: String,
 }
 
-/// The key files of one data folder.
+/// The keys of one installation.
 #[derive(Clone, Debug)]
 pub struct Keys {
+    home: Home,
     folder: PathBuf,
     database: Place,
     master: MasterPlace,
 }
 
 impl Keys {
-    /// The keys under this configuration's data folder.
-    pub fn of(config: &Config) -> Keys {
+    /// Those under this configuration's data folder. Looks at nothing yet.
+    pub fn of_folder(config: &Config) -> Keys {
         let path = config.master_key_file.clone().unwrap_or_else(|| config.key_folder().join("master.key"));
         let master = MasterPlace { given: config.master_key.clone(), path };
-        Keys { folder: config.key_folder(), database: config.database(), master }
+        let folder = config.key_folder();
+        Keys { home: Home::Files(folder.clone()), folder, database: config.database(), master }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.json"))
+    /// The keys of this configuration: files, or what a PostgreSQL holds. One that holds none gets what lies in the folder.
+    ///
+    /// Refused: a database that can not be read, or whose keys are sealed under another master key; a folder with the
+    /// keys of another installation than the database's.
+    pub async fn find(config: &Config, chance: &Chance) -> Result<Keys, KeyFaults> {
+        let keys = Keys::of_folder(config);
+        let Place::Postgres(address, _) = &keys.database else { return Ok(keys) };
+        let master = keys.master(chance).await?;
+        let rows = kept_keys(&keys.database, &master).await.map_err(|error| KeyFaults(error.to_string()))?;
+        let rows = Rows::new(address.hosts(), rows);
+        keys.with_rows(rows)
+    }
+
+    /// The keys of a server that runs, as they are now.
+    pub async fn beside(config: &Config, engine: &Engine) -> Result<Keys, KeyFaults> {
+        let mut keys = Keys::of_folder(config);
+        if let Place::Postgres(address, _) = &keys.database {
+            let rows = engine.kept_keys().await.map_err(|fault| KeyFaults(fault.to_string()))?;
+            keys.home = Home::Rows(Rows::new(address.hosts(), rows));
+        }
+        Ok(keys)
+    }
+
+    fn with_rows(mut self, mut rows: Rows) -> Result<Keys, KeyFaults> {
+        let files = Home::Files(self.folder.clone());
+        let ours: Option<TicketFile> = files.read(TICKETS)?;
+        let begun = rows.is_begun();
+        if !begun {
+            rows.take_along(&self.folder)?;
+        }
+        self.home = Home::Rows(rows);
+        let Some(ours) = ours.filter(|_| begun) else { return Ok(self) };
+        let place = files.place(TICKETS);
+        let theirs: Option<TicketFile> = self.home.read(TICKETS)?;
+        let secret = |file: &TicketFile| Ok::<_, KeyFaults>(file.trail().decode(&place)?.expose().to_vec());
+        if theirs.as_ref().map(secret).transpose()? != Some(secret(&ours)?) {
+            let place = self.folder.display();
+            let text = format!(
+                "these keys are of another installation than those in {}; move the folder away, or name the right \
+                 database",
+                self.database_name()
+            );
+            return Err(fault(place, text));
+        }
+        tracing::info!(folder = %self.folder.display(), "the keys are in the database; those in the folder are not read");
+        Ok(self)
+    }
+
+    fn database_name(&self) -> String {
+        match &self.database {
+            Place::Postgres(address, _) => address.hosts(),
+            Place::File(path) => path.display().to_string(),
+            Place::Memory => "memory".to_owned(),
+        }
+    }
+
+    /// Writes what was changed, with an event in the same moment. `false`: another node was first, and nothing was
+    /// written; look again.
+    ///
+    /// Refused: a ticket secret that was made beside a database in which something has happened (REL-33).
+    pub async fn keep(&self, engine: &Engine, event: Option<Event>) -> Result<bool, KeyFaults> {
+        let told = |fault: engine::Fault| KeyFaults(fault.to_string());
+        let Home::Rows(rows) = &self.home else {
+            return match event {
+                Some(event) => {
+                    engine.note(event).await.map(|()| true).map_err(|error| KeyFaults(error.to_string()))
+                }
+                None => Ok(true),
+            };
+        };
+        if rows.made && engine.has_begun().await.map_err(told)? {
+            return Err(fault(self.database_name(), LOST));
+        }
+        engine.keep_keys(&rows.changes(), event).await.map_err(told)
     }
 
     /// The secret that seals tickets; made at the first start. Refused: missing beside an existing database (REL-33).
-    pub async fn tickets(&self, chance: &Chance, now: Moment) -> Result<SecretBytes, KeyFaults> {
-        let path = self.path(TICKETS);
-        if !path.exists() {
-            if self.has_begun().await? {
-                return Err(fault(
-                    &path,
-                    format!(
-                        "the file is missing beside the database; put it back from a backup, or, if it is lost, run \
-                     `countersign key rotate {TICKETS}`: then everybody has to sign in again"
-                    ),
-                ));
-            }
-            self.new_tickets(chance, now)?;
+    pub async fn tickets(&mut self, chance: &Chance, now: Moment) -> Result<SecretBytes, KeyFaults> {
+        if let Some(found) = self.read_tickets()? {
+            return found.secret.decode(&self.home.place(TICKETS));
         }
-        let file: TicketFile = read_json(&path)?;
-        decode(&path, &file.secret)
+        if let Home::Rows(rows) = &mut self.home {
+            rows.made = true;
+        } else if self.has_begun().await? {
+            self.unpack(chance).await?;
+        }
+        if self.read_tickets()?.is_none() {
+            self.write_tickets(chance, now)?;
+        }
+        let made = self.read_tickets()?.ok_or_else(|| fault(self.home.place(TICKETS), "it is gone"))?;
+        made.secret.decode(&self.home.place(TICKETS))
+    }
+
+    fn read_tickets(&self) -> Result<Option<TicketFile>, KeyFaults> {
+        self.home.read(TICKETS)
+    }
+
+    /// Writes the files of keys that lie in this database, because it was copied from a PostgreSQL.
+    async fn unpack(&mut self, chance: &Chance) -> Result<(), KeyFaults> {
+        let master = self.master(chance).await?;
+        let rows = kept_keys(&self.database, &master).await.map_err(|error| KeyFaults(error.to_string()))?;
+        let rows = Rows::new(self.database_name(), rows);
+        if !rows.is_begun() {
+            let text = "the file is missing beside the database; put it back from a backup, or, if it is lost, run \
+                 `countersign key rotate tickets`: then everybody has to sign in again";
+            return Err(fault(self.home.place(TICKETS), text));
+        }
+        rows.write_files(&self.folder)
     }
 
     /// The secret that seals the audit trail; made together with the ticket secret.
     pub fn trail(&self) -> Result<SecretBytes, KeyFaults> {
-        let path = self.path(TICKETS);
-        let file: TicketFile = read_json(&path)?;
-        decode(&path, file.trail.as_ref().unwrap_or(&file.secret))
+        let place = self.home.place(TICKETS);
+        let file = self.read_tickets()?.ok_or_else(|| fault(&place, "it is missing"))?;
+        file.trail().decode(&place)
     }
 
-    /// Writes a new ticket secret: every session ends. The audit trail keeps its secret, if the old file can be read.
-    pub fn new_tickets(&self, chance: &Chance, now: Moment) -> Result<(), KeyFaults> {
-        let path = self.path(TICKETS);
-        let bytes = Zeroizing::new(draw(&path, chance)?);
-        let old = read_json::<TicketFile>(&path).ok();
-        let trail = old.map(|old| old.trail.clone().unwrap_or_else(|| old.secret.clone()));
-        let file = TicketFile { secret: Hidden(BASE64.encode(*bytes)), trail, created_at: now.rfc3339(0) };
-        self.write(&path, &file)
+    /// Writes a new ticket secret: every session ends. The audit trail keeps its secret, if the old document can be read.
+    pub fn new_tickets(&mut self, chance: &Chance, now: Moment) -> Result<(), KeyFaults> {
+        self.write_tickets(chance, now)
     }
 
-    /// The keys of a mount: its secret file's, or those of the dialect's own key file, which is made when it is missing.
+    fn write_tickets(&mut self, chance: &Chance, now: Moment) -> Result<(), KeyFaults> {
+        let bytes = Zeroizing::new(draw(&self.home.place(TICKETS), chance)?);
+        let trail = self.read_tickets().ok().flatten().map(|old| old.trail().clone());
+        let file = TicketFile { secret: Hidden::of(&*bytes), trail, created_at: now.rfc3339(0) };
+        self.home.write(TICKETS, &file)
+    }
+
+    /// The keys of a mount: its secret file's, or those of the dialect's own document, which is made when it is missing.
     pub fn of_mount(
-        &self,
+        &mut self,
         contract: &Contract,
         settings: &MountConfig,
         chance: &Chance,
         now: Moment,
     ) -> Result<KeySet, KeyFaults> {
         let plan = contract.access.header.clone();
-        let (path, active, previous) = match &settings.secret_file {
-            Some(path) => (path.clone(), shared_key(path, contract)?, Vec::new()),
+        let (place, active, previous) = match &settings.secret_file {
+            Some(path) => (path.display().to_string(), shared::key(path, contract)?, Vec::new()),
             None => {
-                let path = self.path(&contract.name);
-                let file = self.file(&path, contract, chance, now)?;
-                let (active, previous) = assemble(&path, contract, &file, now)?;
-                (path, active, previous)
+                let place = self.home.place(&contract.name);
+                let (active, previous) =
+                    self.document(contract, chance, now)?.assemble(&place, contract, now)?;
+                (place, active, previous)
             }
         };
-        KeySet::new(active, previous, plan).map_err(|found| fault(&path, found))
+        KeySet::new(active, previous, plan).map_err(|found| fault(place, found))
     }
 
-    fn file(
-        &self,
-        path: &Path,
-        contract: &Contract,
-        chance: &Chance,
-        now: Moment,
-    ) -> Result<KeyFile, KeyFaults> {
-        if path.exists() {
-            return read_json(path);
+    fn document(&mut self, contract: &Contract, chance: &Chance, now: Moment) -> Result<KeyFile, KeyFaults> {
+        if let Some(found) = self.home.read(&contract.name)? {
+            return Ok(found);
         }
-        let algorithm = contract.access.algorithm;
-        let file = KeyFile {
-            algorithm: algorithm.name().to_owned(),
-            keys: vec![generate(path, algorithm, chance, now, now)?],
-        };
-        self.write(path, &file)?;
-        Ok(file)
+        let made = KeyFile::new(&self.home.place(&contract.name), contract.access.algorithm, chance, now)?;
+        self.home.write(&contract.name, &made)?;
+        Ok(made)
     }
 
     /// Appoints a new key; the others verify as long as anything they signed can live. Gives the moment when it begins to sign.
     ///
     /// Refused: a dialect whose secret is shared by file, because the application has to change it at the same time.
     pub fn rotate(
-        &self,
+        &mut self,
         contract: &Contract,
         settings: &MountConfig,
         chance: &Chance,
         now: Moment,
     ) -> Result<Moment, KeyFaults> {
-        if let Some(path) = &settings.secret_file {
-            return Err(fault(
-                path,
-                "this secret is shared with the application: write the new one into this file \
-                                    and into the application's settings, then start both again",
-            ));
-        }
-        let path = self.path(&contract.name);
-        let mut file = self.file(&path, contract, chance, now)?;
-        let algorithm = contract.access.algorithm;
-        let signs_from = if algorithm.is_shared() { now } else { now.plus_seconds(PUBLISHED_BEFORE) };
-        let ends = signs_from.plus_seconds(longest_life(contract) + contract.leeway_seconds + JWKS_MAX_AGE);
-        file.keys.retain(|record| role_end(record).is_none_or(|end| end > now));
-        for record in file.keys.iter_mut().filter(|record| record.verifies_until.is_none()) {
-            record.verifies_until = Some(ends.rfc3339(0));
-        }
-        if file.keys.len() >= domain::token::keys::MAX_KEYS {
-            return Err(fault(&path, "there are too many keys already; wait until the oldest has ended"));
-        }
-        file.keys.push(generate(&path, algorithm, chance, now, signs_from)?);
-        self.write(&path, &file)?;
+        shared::refuse(settings)?;
+        let wait = match (contract.access.algorithm.is_shared(), &self.home) {
+            (true, Home::Files(_)) => 0,
+            (true, Home::Rows(_)) => SEEN_BEFORE,
+            (false, _) => PUBLISHED_BEFORE,
+        };
+        let signs_from = now.plus_seconds(wait);
+        let mut file = self.document(contract, chance, now)?;
+        file.rotate(&self.home.place(&contract.name), contract, chance, (now, signs_from))?;
+        self.home.write(&contract.name, &file)?;
         Ok(signs_from)
+    }
+
+    /// Takes a key out at once: nothing that it signed is accepted any more. If it was the one that signs, another one
+    /// signs from now on (REL-32).
+    ///
+    /// Refused: a dialect whose secret is shared by file; a key that is not there.
+    pub fn revoke(
+        &mut self,
+        contract: &Contract,
+        settings: &MountConfig,
+        id: &str,
+        (chance, now): (&Chance, Moment),
+    ) -> Result<(), KeyFaults> {
+        shared::refuse(settings)?;
+        let mut file = self.document(contract, chance, now)?;
+        let place = self.home.place(&contract.name);
+        file.revoke(&place, id, contract.access.algorithm, (chance, now))?;
+        self.home.write(&contract.name, &file)
     }
 
     /// All keys of a mount, for people.
@@ -293,7 +292,7 @@ impl Keys {
         now: Moment,
     ) -> Result<Vec<Listed>, KeyFaults> {
         let algorithm = contract.access.algorithm.name().to_owned();
-        let listed = |id: String, path: &Path| Listed {
+        let listed = |id: String, place: String| Listed {
             dialect: contract.name.clone(),
             algorithm: algorithm.clone(),
             id,
@@ -301,192 +300,25 @@ impl Keys {
             created_at: None,
             signs_from: None,
             verifies_until: None,
-            path: path.to_owned(),
+            place,
         };
         if let Some(path) = &settings.secret_file {
-            shared_key(path, contract)?;
-            return Ok(vec![listed("shared secret".to_owned(), path)]);
+            shared::key(path, contract)?;
+            return Ok(vec![listed("shared secret".to_owned(), path.display().to_string())]);
         }
-        let path = self.path(&contract.name);
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let file: KeyFile = read_json(&path)?;
-        let active = active_place(&file, now);
-        let of = |(place, record): (usize, &Record)| Listed {
-            role: role(record, Some(place) == active, now),
+        let Some(file) = self.home.read::<KeyFile>(&contract.name)? else { return Ok(Vec::new()) };
+        let of = |(at, record): (usize, &Record)| Listed {
+            role: file.role(at, now),
             created_at: Moment::parse_rfc3339(&record.created_at),
             signs_from: Moment::parse_rfc3339(&record.signs_from),
-            verifies_until: role_end(record),
-            ..listed(record.id.clone(), &path)
+            verifies_until: record.end(),
+            ..listed(record.id.clone(), self.home.place(&contract.name))
         };
         Ok(file.keys.iter().enumerate().map(of).collect())
     }
-
-    fn make_folder(&self) -> std::io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))
-    }
-
-    fn write(&self, path: &Path, content: &impl Serialize) -> Result<(), KeyFaults> {
-        let told = |error: std::io::Error| fault(path, format!("the file can not be written ({error})"));
-        self.make_folder().map_err(told)?;
-        let mut text =
-            Zeroizing::new(serde_json::to_vec_pretty(content).map_err(|error| fault(path, error))?);
-        text.push(b'\n');
-        write_private(path, &text).map_err(told)
-    }
 }
 
-/// The shared secret as it stands in the file, without one line end.
-fn shared_key(path: &Path, contract: &Contract) -> Result<Key, KeyFaults> {
-    if !contract.access.algorithm.is_shared() {
-        let name = contract.access.algorithm.name();
-        return Err(fault(
-            path,
-            format!(
-                "the dialect {:?} signs with {name}, which has no shared secret; take `secret_file` away",
-                contract.name
-            ),
-        ));
-    }
-    let text = read_private(path)?;
-    let text = text.strip_suffix(b"\n").unwrap_or(&text);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let short = contract.weakenings.contains(&Weakening::ShortSecret);
-    Key::hs256(&SecretBytes::new(text), short).map_err(|found| match found {
-        KeyFault::TooShort => fault(
-            path,
-            format!(
-                "the secret has {} bytes, at least 32 are needed; if the application can not change it, \
-             write `allow_short_secret = true`",
-                text.len()
-            ),
-        ),
-        KeyFault::Sample => {
-            fault(path, "the secret is empty or a value from documentation that everybody knows")
-        }
-        KeyFault::Unusable
-        | KeyFault::WrongAlgorithm
-        | KeyFault::NoPrivateKey
-        | KeyFault::Mixed
-        | KeyFault::TooMany
-        | KeyFault::Twice
-        | KeyFault::NotGenerated => fault(path, found),
-    })
-}
-
-fn draw(path: &Path, chance: &Chance) -> Result<[u8; 32], KeyFaults> {
-    chance.bytes::<32>().map_err(|error| fault(path, format!("no randomness: {error}")))
-}
-
-fn generate(
-    path: &Path,
-    algorithm: Algorithm,
-    chance: &Chance,
-    now: Moment,
-    signs_from: Moment,
-) -> Result<Record, KeyFaults> {
-    let pair = match algorithm {
-        Algorithm::HS256 => None,
-        Algorithm::ES256 => Some(Key::generate_es256()),
-        Algorithm::RS256 => Some(Key::generate_rs256()),
-        Algorithm::EdDSA => Some(Key::generate_eddsa()),
-    };
-    let (id, secret, pkcs8) = match pair.transpose().map_err(|found| fault(path, found))? {
-        Some((key, der)) => {
-            (key.kid().unwrap_or_default().to_owned(), None, Some(Hidden(BASE64.encode(der.expose()))))
-        }
-        None => {
-            let bytes = Zeroizing::new(draw(path, chance)?);
-            let name = draw(path, chance)?;
-            (hex(&name[..8]), Some(Hidden(hex(&*bytes))), None)
-        }
-    };
-    let (created_at, signs_from) = (now.rfc3339(0), signs_from.rfc3339(0));
-    Ok(Record { id, secret, pkcs8, created_at, signs_from, verifies_until: None })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
-}
-
-/// The longest life of anything that a key signs, in seconds.
-fn longest_life(contract: &Contract) -> i64 {
-    let refresh = contract.refresh.as_ref().map_or(0, |plan| match plan.form {
-        RefreshForm::Jwt { .. } => plan.lifetime_seconds,
-        RefreshForm::Opaque => 0,
-    });
-    refresh.max(contract.access.lifetime_seconds)
-}
-
-fn role_end(record: &Record) -> Option<Moment> {
-    record.verifies_until.as_deref().and_then(Moment::parse_rfc3339)
-}
-
-fn begun(record: &Record, now: Moment) -> bool {
-    Moment::parse_rfc3339(&record.signs_from).is_some_and(|from| from <= now)
-}
-
-fn role(record: &Record, active: bool, now: Moment) -> Role {
-    if active {
-        Role::Signs
-    } else if role_end(record).is_some_and(|end| end <= now) {
-        Role::Over
-    } else if begun(record, now) {
-        Role::Verifies
-    } else {
-        Role::Waits
-    }
-}
-
-/// The latest key whose time has begun.
-fn active_place(file: &KeyFile, now: Moment) -> Option<usize> {
-    (0..file.keys.len()).rev().find(|place| begun(&file.keys[*place], now))
-}
-
-fn assemble(
-    path: &Path,
-    contract: &Contract,
-    file: &KeyFile,
-    now: Moment,
-) -> Result<(Key, Vec<Key>), KeyFaults> {
-    let algorithm = contract.access.algorithm;
-    if file.algorithm != algorithm.name() {
-        return Err(fault(
-            path,
-            format!(
-                "the keys are for {}, the dialect signs with {}; move the file away to get new keys",
-                file.algorithm,
-                algorithm.name()
-            ),
-        ));
-    }
-    let active = active_place(file, now)
-        .ok_or_else(|| fault(path, "no key signs at this moment; is the clock of this machine right?"))?;
-    let mut previous = Vec::new();
-    for (place, record) in file.keys.iter().enumerate() {
-        if place != active && role(record, false, now) != Role::Over {
-            previous.push(parse(path, algorithm, record)?);
-        }
-    }
-    Ok((parse(path, algorithm, &file.keys[active])?, previous))
-}
-
-fn parse(path: &Path, algorithm: Algorithm, record: &Record) -> Result<Key, KeyFaults> {
-    let told = |found: KeyFault| fault(path, format!("key {}: {found}", record.id));
-    match (&record.secret, &record.pkcs8) {
-        (Some(secret), None) => Key::hs256(&SecretBytes::new(secret.0.as_bytes()), false).map_err(told),
-        (None, Some(pkcs8)) => {
-            let der = Zeroizing::new(BASE64.decode(&pkcs8.0).map_err(|_| told(KeyFault::Unusable))?);
-            Key::from_pkcs8(algorithm, &der).map_err(told)
-        }
-        (Some(_), Some(_)) | (None, None) => Err(told(KeyFault::Unusable)),
-    }
-}
+/// What is said where a database has lost its keys.
+const LOST: &str = "the keys are missing in this database, and something has happened in it already; put the key files of \
+     this installation into the folder `keys` and start again, or, if they are lost, run `countersign key rotate tickets`: \
+     then everybody has to sign in again";
