@@ -3,11 +3,12 @@
 use super::terminal::{Ended, err, line, out};
 use super::{user, why};
 use crate::config::Config;
+use crate::keys::Keys;
 use clap::{Args, Subcommand};
 use domain::event::EventKind;
 use domain::time::Moment;
 use domain::trail::{Entry, Seal};
-use engine::{Clock, Engine, EventQuery, MAX_EVENTS, Noted, Who};
+use engine::{Clock, Engine, EventQuery, MAX_EVENTS, Noted, Place, Who};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, IsTerminal as _, Write};
@@ -86,9 +87,15 @@ pub struct VerifyArgs {
 
 /// Carries a command out.
 pub async fn run(command: &AuditCommand, config: &Config) -> Result<(), Ended> {
-    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
-        let text = format!("there is no database at {}; `countersign serve` makes it", file.display());
-        return Err(Ended::wrong_one(text));
+    if !Keys::of_folder(config).has_begun().await.map_err(|fault| Ended::wrong_one(fault.0))? {
+        let place = match config.database() {
+            Place::File(path) => path.display().to_string(),
+            Place::Postgres(address, _) => address.hosts(),
+            Place::Memory => String::new(),
+        };
+        return Err(Ended::wrong_one(format!(
+            "there is no database at {place}; `countersign serve` makes it"
+        )));
     }
     let engine = user::open(config).await?;
     match command {

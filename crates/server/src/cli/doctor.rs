@@ -4,7 +4,7 @@ use super::origin::{self, AddressArgs};
 use super::terminal::{Ended, line, out};
 use super::{key, user};
 use crate::config::Config;
-use crate::keys::{Listed, Role};
+use crate::keys::{Keys, Listed, Role};
 use crate::mail::Office;
 use crate::mounts::{self, Loaded};
 use clap::Args;
@@ -106,8 +106,12 @@ pub async fn run(args: &DoctorArgs, config: &Config) -> Result<(), Ended> {
 
 /// Whether the database opens. One that is not there is not made.
 async fn database(config: &Config, findings: &mut Findings) {
-    if config.lacks_database() {
-        return findings.add(Mark::Note, "database", "there is none yet; `countersign serve` makes it");
+    match Keys::of_folder(config).has_begun().await {
+        Ok(true) => {}
+        Ok(false) => {
+            return findings.add(Mark::Note, "database", "there is none yet; `countersign serve` makes it");
+        }
+        Err(fault) => return findings.add(Mark::Bad, "database", fault.0),
     }
     let which = match config.database() {
         Place::Postgres(address, _) => format!("PostgreSQL at {}", address.hosts()),

@@ -22,7 +22,7 @@ pub(super) struct MasterPlace {
 
 impl Keys {
     /// Whether there is a database already, whose keys have to be those that it began with.
-    pub(super) async fn has_begun(&self) -> Result<bool, KeyFaults> {
+    pub async fn has_begun(&self) -> Result<bool, KeyFaults> {
         match &self.database {
             Place::File(path) => Ok(path.exists()),
             Place::Postgres(..) => {

@@ -91,9 +91,14 @@ impl Keys {
     pub async fn find(config: &Config, chance: &Chance) -> Result<Keys, KeyFaults> {
         let keys = Keys::of_folder(config);
         let Place::Postgres(address, _) = &keys.database else { return Ok(keys) };
-        let master = keys.master(chance).await?;
-        let rows = kept_keys(&keys.database, &master).await.map_err(|error| KeyFaults(error.to_string()))?;
-        let rows = Rows::new(address.hosts(), rows);
+        let hosts = address.hosts();
+        let mut rows = Vec::new();
+        // A look alone makes no master key.
+        if keys.has_begun().await? {
+            let master = keys.master(chance).await?;
+            rows = kept_keys(&keys.database, &master).await.map_err(|error| KeyFaults(error.to_string()))?;
+        }
+        let rows = Rows::new(hosts, rows);
         keys.with_rows(rows)
     }
 
@@ -322,3 +327,7 @@ impl Keys {
 const LOST: &str = "the keys are missing in this database, and something has happened in it already; put the key files of \
      this installation into the folder `keys` and start again, or, if they are lost, run `countersign key rotate tickets`: \
      then everybody has to sign in again";
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;
