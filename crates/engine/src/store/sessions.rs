@@ -6,6 +6,7 @@ use super::step::{Expect, Step};
 use super::users::{account_columns, read_account};
 use super::value::{Value, values};
 use crate::error::Fault;
+use domain::change::Change;
 use domain::id::{SessionId, UserId};
 use domain::session::{EndReason, ListedSession, NewSession, Session};
 use domain::time::Moment;
@@ -62,6 +63,38 @@ pub(super) static CAP: Sql = Sql::same(
      SELECT id FROM sessions WHERE user_id = $3 AND ended_at IS NULL AND expires_at > $1 \
      ORDER BY id IS DISTINCT FROM $4, id DESC LIMIT 9223372036854775807 OFFSET $5) RETURNING TRUE",
 );
+
+/// Whether this is the refresh token in force. A write that changes nothing, so that what it says is durable.
+static IN_FORCE: Sql =
+    Sql::same("UPDATE sessions SET seen_at = seen_at WHERE id = $1 AND digest = $2 RETURNING 1");
+static ENDED_ONE: Sql = Sql::same(
+    "SELECT count(*) FROM sessions WHERE id = $1 AND ended_at = $2 AND end_reason = $3 AND expires_at > $2",
+);
+static ENDED_OF_USER: Sql = Sql::same(
+    "SELECT count(*) FROM sessions WHERE user_id = $1 AND ended_at = $2 AND end_reason = $3 AND expires_at > $2",
+);
+
+/// Finds a row if this is the refresh token in force.
+pub(super) fn in_force(session: SessionId, digest: &Digest) -> (&'static Sql, [Value<'_>; 2]) {
+    (&IN_FORCE, values![session.0, digest.bytes()])
+}
+
+/// Counts the sessions of use that a change has ended, afterwards. None: it ends none.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these end sessions and say how many")]
+pub(super) fn ended_by(change: &Change) -> Option<(&'static Sql, [Value<'static>; 3])> {
+    Some(match change {
+        Change::EndSession { session, reason, at } => {
+            (&ENDED_ONE, values![session.0, at.millis(), reason.name()])
+        }
+        Change::EndSessions { user, reason, at, .. } => {
+            (&ENDED_OF_USER, values![user.0, at.millis(), reason.name()])
+        }
+        Change::CapSessions { user, at, .. } => {
+            (&ENDED_OF_USER, values![user.0, at.millis(), EndReason::TooMany.name()])
+        }
+        _ => return None,
+    })
+}
 
 /// Reads a session with its user.
 pub(super) fn read(row: &Row<'_>) -> Result<(Session, Account), Fault> {

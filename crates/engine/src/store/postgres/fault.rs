@@ -9,12 +9,15 @@ use tokio_postgres::error::SqlState;
 /// What became of something that failed.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// Two transactions got in each other's way; another try is as if this one had not been (40001, 40P01).
+    /// Two transactions got in each other's way; another try is as if this one had not been (40001, 40P01; 55P03 where a
+    /// lock is not waited for as long as it takes to find the circle).
     Again,
     /// The connection is gone, or the server takes no writes any more.
     Lost(String),
     /// It meets what is stored.
     Conflict(Conflict),
+    /// Another has written to the same place in the same strand of the trail.
+    Moved,
     /// A statement that had to touch a row touched none.
     Untouched,
     /// An earlier statement of the same transaction has failed.
@@ -35,12 +38,19 @@ impl Trouble {
             };
         };
         let code = said.code();
-        if [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED].contains(&code) {
+        let in_the_way = [
+            &SqlState::T_R_SERIALIZATION_FAILURE,
+            &SqlState::T_R_DEADLOCK_DETECTED,
+            &SqlState::LOCK_NOT_AVAILABLE,
+        ];
+        if in_the_way.contains(&code) {
             Trouble::Again
         } else if *code == SqlState::DIVISION_BY_ZERO {
             Trouble::Untouched
         } else if *code == SqlState::IN_FAILED_SQL_TRANSACTION {
             Trouble::Skipped
+        } else if *code == SqlState::UNIQUE_VIOLATION && said.constraint() == Some("events_of_strand") {
+            Trouble::Moved
         } else if *code == SqlState::UNIQUE_VIOLATION {
             conflict(said.constraint()).map_or_else(|| Trouble::Failed(told(error)), Trouble::Conflict)
         } else if *code == SqlState::FOREIGN_KEY_VIOLATION {
@@ -58,7 +68,7 @@ impl Trouble {
         match self {
             Trouble::Again => Fault::Contended("the database"),
             Trouble::Lost(why) | Trouble::Failed(why) => Fault::Database(why),
-            Trouble::Conflict(_) | Trouble::Untouched | Trouble::Skipped => {
+            Trouble::Conflict(_) | Trouble::Untouched | Trouble::Skipped | Trouble::Moved => {
                 Fault::Database("a statement was refused".to_owned())
             }
         }
@@ -91,7 +101,7 @@ fn conflict(constraint: Option<&str>) -> Option<Conflict> {
         "users_email_key" => Some(Conflict::EmailTaken),
         "users_username_key" => Some(Conflict::UsernameTaken),
         "users_id" | "users_uuid" => Some(Conflict::IdTaken),
-        "sessions_id" | "avatars_name" | "failures_user" | "events_of_strand" => Some(Conflict::Stale),
+        "sessions_id" | "avatars_name" | "failures_user" => Some(Conflict::Stale),
         _ => None,
     }
 }

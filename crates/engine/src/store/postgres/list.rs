@@ -20,7 +20,8 @@ use crate::store::users;
 use crate::store::value::{Value, values};
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
-use domain::id::UserId;
+use domain::id::{SessionId, UserId};
+use domain::token::Digest;
 use domain::trail::Seal;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -29,9 +30,6 @@ use std::task::Poll;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row as Found, Statement};
 
-const BEGIN: &str = "BEGIN";
-/// As if nobody else wrote at the same time; otherwise the list is tried again.
-const BEGIN_ALONE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 const NEXT_USER: &str = "SELECT nextval('user_ids')";
 /// A number that was given from outside is not given again.
 static SKIP_TO: Sql = Sql::same("SELECT setval('user_ids', $1) FROM user_ids WHERE last_value < $1");
@@ -49,10 +47,30 @@ pub(super) enum Run {
     Moved,
     /// The connection is gone and nothing is written.
     Lost(String),
-    /// The connection is gone and the list is perhaps applied: it is if the strand has this row.
-    Perhaps(Option<(Head, Applied)>, String),
+    /// The connection is gone and the list is perhaps applied; the proof tells, if there can be one.
+    Perhaps(Option<Proof>, String),
     /// It can not be applied.
     Failed(Fault),
+}
+
+/// How one finds out whether a list was applied whose answers were lost, and what it gave.
+#[derive(Clone, Debug)]
+pub(super) struct Proof {
+    /// What stands in the database if it was.
+    pub mark: Mark,
+    /// What it gave, as far as it was told.
+    pub applied: Applied,
+    /// Whether it was not told how many sessions have ended.
+    pub uncounted: bool,
+}
+
+/// What only this list, or one that does the same, can have written.
+#[derive(Clone, Debug)]
+pub(super) enum Mark {
+    /// The last row of its events, in its place of the strand.
+    Row(Head),
+    /// The digest of the refresh token that is in force.
+    Successor(SessionId, Digest),
 }
 
 /// A list on its way.
@@ -117,7 +135,8 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
     let strand_now = strand.as_ref().unwrap_or(&nobodys);
     let added = new_users(session, changes).await?;
     let asks = changes.iter().any(|change| Question::of(change).is_some());
-    let begin = if looks_round(changes) { BEGIN_ALONE } else { BEGIN };
+    let alone = looks_round(changes);
+    let begin = if alone { session.begin_alone() } else { session.begin() };
     if asks {
         session.client().batch_execute(begin).await?;
     }
@@ -132,8 +151,8 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
     };
     let mut plan = plan(changes, &answers, added, (&mut trail, first.as_ref()))?;
     if !asks
-        && begin == BEGIN
-        && let Some(run) = at_once(session, &plan).await?
+        && !alone
+        && let Some(run) = at_once(session, &plan, changes).await?
     {
         if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, plan.head, strand) {
             strand.moved(head, seal);
@@ -145,7 +164,7 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
         plan.statements.push(session.known(step.sql, guarded, || text(step)).await?);
     }
     let sent = send(session.client(), (!asks).then_some(begin), &plan).await;
-    let run = judge(&mut plan, sent);
+    let run = judge(&mut plan, sent, changes);
     let head = plan.head;
     if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, head, strand) {
         strand.moved(head, seal);
@@ -259,12 +278,12 @@ pub(super) async fn in_order<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F:
 #[derive(Clone, Copy)]
 enum Part<'p> {
     Nothing,
-    Words(&'static str),
+    Words(&'p str),
     Step(&'p Step<'p>, &'p Statement),
 }
 
 /// Sends all of it before the first answer; gives what came of each, the beginning and the end included.
-async fn send(client: &Client, begin: Option<&'static str>, plan: &Plan<'_>) -> Vec<Result<Gave, Error>> {
+async fn send(client: &Client, begin: Option<&str>, plan: &Plan<'_>) -> Vec<Result<Gave, Error>> {
     let steps = plan.steps.iter().zip(&plan.statements).map(|(step, statement)| Part::Step(step, statement));
     let parts =
         [begin.map_or(Part::Nothing, Part::Words)].into_iter().chain(steps).chain([Part::Words("COMMIT")]);
@@ -287,7 +306,7 @@ async fn send_one(client: &Client, part: Part<'_>) -> Result<Gave, Error> {
 }
 
 /// Applies a list that is one statement. None: it is none, or something is in its way; then each step tells which.
-async fn at_once(session: &Session, plan: &Plan<'_>) -> Result<Option<Run>, Stop> {
+async fn at_once(session: &Session, plan: &Plan<'_>, changes: &[Change]) -> Result<Option<Run>, Stop> {
     let Some(shape) = fold::shape(&plan.steps) else { return Ok(None) };
     let statement = session.folded(shape, || fold::text(&plan.steps)).await?;
     let values: Vec<&(dyn ToSql + Sync)> =
@@ -297,16 +316,18 @@ async fn at_once(session: &Session, plan: &Plan<'_>) -> Result<Option<Run>, Stop
     };
     Ok(match Trouble::of(&error) {
         Trouble::Again => Some(Run::Again),
+        Trouble::Moved => Some(Run::Moved),
         Trouble::Conflict(_) | Trouble::Untouched | Trouble::Skipped => None,
         Trouble::Failed(why) => Some(Run::Failed(Fault::Database(why))),
         Trouble::Lost(why) if error.as_db_error().is_some() => Some(Run::Lost(why)),
-        Trouble::Lost(why) => Some(Run::Perhaps(plan.head.map(|(head, _)| (head, plan.list.applied())), why)),
+        Trouble::Lost(why) => Some(Run::Perhaps(proof(plan, &[], changes), why)),
     })
 }
 
-fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {
+fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>, changes: &[Change]) -> Run {
     let last = sent.len().saturating_sub(1);
     let mut perhaps = None;
+    let mut untold = Vec::new();
     for (at, result) in sent.into_iter().enumerate() {
         let step = at.checked_sub(1).and_then(|at| plan.steps.get(at));
         match result {
@@ -320,9 +341,7 @@ fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {
             }
             Err(error) => match Trouble::of(&error) {
                 Trouble::Again => return Run::Again,
-                Trouble::Conflict(Conflict::Stale) if step.is_some_and(|step| moves(plan, step)) => {
-                    return Run::Moved;
-                }
+                Trouble::Moved => return Run::Moved,
                 Trouble::Conflict(conflict) => return Run::Conflict(conflict),
                 Trouble::Untouched => {
                     return match step {
@@ -334,15 +353,30 @@ fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>) -> Run {
                 Trouble::Failed(why) => return Run::Failed(Fault::Database(why)),
                 Trouble::Skipped => {}
                 Trouble::Lost(why) if error.as_db_error().is_some() && at < last => return Run::Lost(why),
-                Trouble::Lost(why) => perhaps = Some(why),
+                Trouble::Lost(why) => {
+                    perhaps.get_or_insert(why);
+                    untold.extend(step.map(|step| step.expect));
+                }
             },
         }
     }
-    let applied = plan.list.applied();
     match perhaps {
-        None => Run::Done(applied),
-        Some(why) => Run::Perhaps(plan.head.map(|(head, _)| (head, applied)), why),
+        None => Run::Done(plan.list.applied()),
+        Some(why) => Run::Perhaps(proof(plan, &untold, changes), why),
     }
+}
+
+/// How one finds out about a list some of whose answers are missing. None: nothing would show it, or what it gave.
+fn proof(plan: &Plan<'_>, untold: &[Expect], changes: &[Change]) -> Option<Proof> {
+    let mark = match (plan.head, changes) {
+        (Some((head, _)), _) => Mark::Row(head),
+        (None, [Change::RotateSession { session, to, .. }]) => Mark::Successor(*session, *to),
+        (None, _) => return None,
+    };
+    if untold.contains(&Expect::Removed) {
+        return None;
+    }
+    Some(Proof { mark, applied: plan.list.applied(), uncounted: untold.contains(&Expect::Ended) })
 }
 
 /// Whether a step is the one that moves the head of the strand.
@@ -369,6 +403,7 @@ fn before_the_end(error: &Error) -> Run {
         Trouble::Again => Run::Again,
         Trouble::Conflict(conflict) => Run::Conflict(conflict),
         Trouble::Lost(why) => Run::Lost(why),
+        Trouble::Moved => Run::Moved,
         trouble @ (Trouble::Untouched | Trouble::Skipped | Trouble::Failed(_)) => {
             Run::Failed(trouble.into_fault())
         }

@@ -13,23 +13,24 @@ mod session;
 mod shares;
 mod slot;
 mod strand;
+#[cfg(test)]
+mod tests;
 mod writers;
 
 use super::address::{PostgresAddress, PostgresSettings};
-use super::events::Head;
 use super::feed::Feed;
 use super::row::Row;
 use super::value::Value;
-use super::{GONE, ImportSum, refuse};
+use super::{GONE, ImportSum, refuse, sessions};
 use crate::error::{Fault, OpenError};
 use crossbeam_channel::Receiver;
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
 use domain::seal::MasterKeyId;
 use domain::trail::TrailKey;
-use list::Run;
+use list::{Mark, Proof, Run};
 use readers::Readers;
-use session::{Gate, Purpose};
+use session::{Gate, Purpose, Session};
 pub(crate) use shares::Shares;
 use slot::Common;
 use std::sync::atomic::AtomicU64;
@@ -236,7 +237,10 @@ impl Shared {
         let mut pause = PAUSE;
         let mut tries = 0;
         loop {
-            let mut writer = self.writers.take().await?;
+            let Ok(writer) = tokio::time::timeout_at(end, self.writers.take()).await else {
+                return Err(Fault::Database("no connection to the database is free".to_owned()));
+            };
+            let mut writer = writer?;
             let run = match tokio::time::timeout_at(end, list::run(&mut writer, changes)).await {
                 Ok(run) => run,
                 Err(_) => {
@@ -272,11 +276,15 @@ impl Shared {
                 }
                 Run::Perhaps(proof, why) => {
                     let strand = writer.abandon();
-                    let known = match strand.zip(proof) {
-                        Some((strand, proof)) => self.settle(changes, strand, proof, end).await,
+                    let known = match proof {
+                        Some(proof) => self.settle(changes, strand, proof, end).await,
                         None => None,
                     };
-                    return known.unwrap_or(Err(Fault::Database(why)));
+                    match known {
+                        Some(Known::Answer(recorded)) => return recorded,
+                        Some(Known::NotApplied) => why,
+                        None => return Err(Fault::Database(why)),
+                    }
                 }
             };
             tries += 1;
@@ -291,22 +299,26 @@ impl Shared {
     /// Finds out what became of a list whose answer was lost (REL-24). None: it can not be known in time.
     ///
     /// The list is sent again for the same place in the same strand. Of the two only one can move the head from there:
-    /// either this one does, or the lost one has, and then its last row stands in that place with its seal.
+    /// either this one does, or the lost one has, and then its last row stands in that place with its seal. Of two that
+    /// exchange the same refresh token only one finds it in force.
     async fn settle(
         &self,
         changes: &[Change],
-        strand: Strand,
-        proof: (Head, Applied),
+        strand: Option<Strand>,
+        proof: Proof,
         end: Instant,
-    ) -> Option<Recorded> {
+    ) -> Option<Known> {
+        // One more for each time that it is sent in vain: a new user has another number each time, and so the row of
+        // the event another seal.
+        let mut proofs = vec![proof];
         let search = async {
             loop {
                 let mut writer = self.writers.take().await.ok()?;
-                writer.strand = Some(strand.clone());
-                match settle_by(&mut writer, changes, proof).await {
-                    Some(outcome) => {
+                writer.strand.clone_from(&strand);
+                match settle_by(&mut writer, changes, &mut proofs).await {
+                    Some(known) => {
                         self.writers.give(writer);
-                        return Some(outcome);
+                        return Some(known);
                     }
                     None => drop(writer.abandon()),
                 }
@@ -316,27 +328,63 @@ impl Shared {
     }
 }
 
+/// What was found out about a list whose answer was lost.
+#[derive(Debug)]
+enum Known {
+    /// This is its answer.
+    Answer(Recorded),
+    /// It is not applied and never will be.
+    NotApplied,
+}
+
 /// One try to find out. None: this connection could not tell.
-async fn settle_by(
-    writer: &mut Writer,
-    changes: &[Change],
-    (head, applied): (Head, Applied),
-) -> Option<Recorded> {
+async fn settle_by(writer: &mut Writer, changes: &[Change], proofs: &mut Vec<Proof>) -> Option<Known> {
     let conflict = match list::run(writer, changes).await {
-        Run::Done(applied) => return Some(Ok(Ok(applied))),
-        Run::Failed(fault) => return Some(Err(fault)),
+        Run::Done(applied) => return Some(Known::Answer(Ok(Ok(applied)))),
+        Run::Failed(fault) => return Some(Known::Answer(Err(fault))),
         // What stands in the way may be the lost list itself.
         Run::Conflict(conflict) => Some(conflict),
         Run::Moved => None,
-        Run::Again | Run::Lost(_) | Run::Perhaps(..) => return None,
+        Run::Again | Run::Lost(_) => return None,
+        Run::Perhaps(proof, _) => {
+            proofs.extend(proof);
+            return None;
+        }
     };
-    let was_applied = writer.strand.take()?.has(&writer.session, head).await.ok()?;
-    match conflict {
-        _ if was_applied => Some(Ok(Ok(applied))),
-        Some(conflict) => Some(Ok(Err(conflict))),
-        // Another has taken the place: the lost list can not be applied any more.
-        None => Some(Err(Fault::Contended("the trail"))),
+    // Where the strand ends now is for the next list to look up.
+    let strand = writer.strand.take();
+    for proof in proofs {
+        if is_there(&writer.session, strand.as_ref(), &proof.mark).await? {
+            let mut applied = proof.applied;
+            if proof.uncounted {
+                applied.sessions_ended = ended_by(&writer.session, changes).await.ok()?;
+            }
+            return Some(Known::Answer(Ok(Ok(applied))));
+        }
     }
+    Some(conflict.map_or(Known::NotApplied, |conflict| Known::Answer(Ok(Err(conflict)))))
+}
+
+/// Whether the mark of a list is there, and durable. None: this connection could not tell.
+async fn is_there(session: &Session, strand: Option<&Strand>, mark: &Mark) -> Option<bool> {
+    match mark {
+        Mark::Row(head) => strand?.has(session, *head).await.ok(),
+        Mark::Successor(id, digest) => {
+            let (sql, values) = sessions::in_force(*id, digest);
+            session.query(sql.postgres, &values).await.ok().map(|rows| !rows.is_empty())
+        }
+    }
+}
+
+/// How many sessions a list has ended that is applied.
+async fn ended_by(session: &Session, changes: &[Change]) -> Result<u64, tokio_postgres::Error> {
+    let mut sum = 0;
+    for (sql, values) in changes.iter().filter_map(sessions::ended_by) {
+        let rows = session.query(sql.postgres, &values).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        sum += count.unsigned_abs();
+    }
+    Ok(sum)
 }
 
 /// The number of this process. Without chance it is the process id, which is as good on one machine.

@@ -41,6 +41,8 @@ pub(super) struct Gate {
 pub(super) enum Purpose {
     /// Short statements.
     Work,
+    /// Change lists.
+    Changes,
     /// Statements that look at many rows.
     Scans,
     /// Counters and leases: what is lost with the last moments before a crash harms nobody. Hears notifications, too.
@@ -82,6 +84,8 @@ impl Gate {
                 statements: RwLock::default(),
                 known: RwLock::default(),
                 folded: RwLock::default(),
+                begin: self.begin(""),
+                begin_alone: self.begin(" ISOLATION LEVEL SERIALIZABLE"),
             };
             session.client.batch_execute(&self.words(purpose)).await?;
             if purpose == Purpose::Counters {
@@ -111,11 +115,19 @@ impl Gate {
         Ok((client, ended, driver))
     }
 
+    /// Begins a transaction. BEGIN itself has no time limit: should it ever fail, the statements that were sent behind it
+    /// would be run one by one, without what holds them together.
+    fn begin(&self, level: &str) -> String {
+        format!("BEGIN{level}; SET LOCAL statement_timeout = '{}ms'", self.settings.statement_timeout_ms)
+    }
+
     /// Every limit is set on the connection, whatever the server's own defaults are.
     fn words(&self, purpose: Purpose) -> String {
         let PostgresSettings { lock_timeout_ms, idle_in_transaction_timeout_ms, .. } = self.settings;
         let (statement, lock) = match purpose {
             Purpose::Work | Purpose::Counters => (self.settings.statement_timeout_ms, lock_timeout_ms),
+            // Its statements are limited within the transaction; see `begin`.
+            Purpose::Changes => (0, lock_timeout_ms),
             Purpose::Scans => (super::SCAN_MS, lock_timeout_ms),
             Purpose::Schema => (0, super::SCHEMA_LOCK_MS),
         };
@@ -206,12 +218,24 @@ pub(super) struct Session {
     /// Those of changes, by what they are made of: no text is built to find them.
     known: RwLock<HashMap<(usize, bool), Statement>>,
     folded: RwLock<HashMap<Shape, Statement>>,
+    begin: String,
+    begin_alone: String,
 }
 
 impl Session {
     /// The client itself.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What begins a transaction.
+    pub fn begin(&self) -> &str {
+        &self.begin
+    }
+
+    /// What begins a transaction that is as if no other ran at the same time.
+    pub fn begin_alone(&self) -> &str {
+        &self.begin_alone
     }
 
     /// Whether it is of no use any more.

@@ -28,7 +28,10 @@ const NEXT: &str = "SELECT coalesce(max(strand), 0) + 1 FROM trail_heads";
 const BEGIN: &str = "INSERT INTO trail_heads (strand, place, seal, used_at) \
      VALUES ($1, 0, $2, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) \
      ON CONFLICT (strand) DO NOTHING RETURNING strand";
-const HAS: &str = "SELECT hash FROM events WHERE strand = $1 AND place = $2";
+/// A write, so that its commit waits for the replicas as the one that is asked about had to: what is there and not yet
+/// with them could still be lost.
+const HAS: &str = "UPDATE trail_heads SET used_at = used_at WHERE strand = $1 \
+     AND EXISTS (SELECT 1 FROM events WHERE strand = $1 AND place = $2 AND hash = $3) RETURNING 1";
 
 /// A strand of the trail, as far as it is known to be durable.
 #[derive(Clone)]
@@ -89,12 +92,10 @@ impl Strand {
         self.left = Left { last: Some((head.place, Some(head.seal))), head: Some((head.place, seal)) };
     }
 
-    /// Whether a list that ends here was committed: its last row stands in its place, with its seal.
+    /// Whether a list that ends here was committed, and is durable: its last row stands in its place, with its seal.
     pub async fn has(&self, session: &Session, head: Head) -> Result<bool, tokio_postgres::Error> {
-        let rows = session.query(HAS, &values![self.number, head.place]).await?;
-        let Some(row) = rows.first() else { return Ok(false) };
-        let hash: Option<&[u8]> = row.try_get(0)?;
-        Ok(hash == Some(head.seal.bytes().as_slice()))
+        let values = values![self.number, head.place, head.seal.bytes()];
+        Ok(!session.query(HAS, &values).await?.is_empty())
     }
 
     /// The number.

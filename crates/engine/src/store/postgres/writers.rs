@@ -26,6 +26,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// A connection with the strand that it goes on with. `place`: dropped with the writer.
+    pub fn new(
+        session: Session,
+        strand: Option<Strand>,
+        key: Arc<TrailKey>,
+        place: oneshot::Sender<()>,
+    ) -> Writer {
+        Writer { session, strand, key, _place: place }
+    }
+
     /// Ends the connection at once, so that another is made in its place; gives the strand as it was before the list.
     pub fn abandon(self) -> Option<Strand> {
         self.session.abandon();
@@ -70,11 +80,11 @@ impl Writers {
                 let (common, shelf, key) = (Arc::clone(common), Arc::clone(&shelf), Arc::clone(key));
                 tokio::spawn(async move {
                     loop {
-                        let session = common.connect(Purpose::Work).await;
+                        let session = common.connect(Purpose::Changes).await;
                         let ended = session.ended();
-                        let (_place, gone) = oneshot::channel();
+                        let (place, gone) = oneshot::channel();
                         shelf.live.fetch_add(1, Ordering::Relaxed);
-                        shelf.put(Writer { session, strand: None, key: Arc::clone(&key), _place });
+                        shelf.put(Writer::new(session, None, Arc::clone(&key), place));
                         ended.wait().await;
                         shelf.live.fetch_sub(1, Ordering::Relaxed);
                         shelf.clear();
