@@ -283,6 +283,13 @@ CREATE TABLE letters_counted (
 CREATE INDEX letters_counted_of ON letters_counted (recipient, letter, at);
 CREATE INDEX letters_counted_over ON letters_counted (at);
 
+-- Whose turn is it to count letters and post one? Of all who ask for letters to one address each has its row alone until
+-- its letter is counted. An address has one of these rows by its hash.
+CREATE TABLE letter_turns (
+    turn BIGINT NOT NULL PRIMARY KEY
+);
+INSERT INTO letter_turns (turn) SELECT generate_series(0, 63);
+
 -- Which keys open the administrators' routes? The keys themselves are not stored.
 CREATE TABLE admin_keys (
     -- 63 random bits; the part of the key that may be shown.

@@ -77,10 +77,7 @@ pub(super) fn moment(changes: &[Change]) -> Moment {
 /// Whether a list relies on rows that it does not write: where others write at the same time it must be as if they did
 /// not.
 pub(super) fn looks_round(changes: &[Change]) -> bool {
-    changes.iter().any(|change| {
-        matches!(change, Change::Offer(_))
-            || matches!(change, Change::Admin(change) if admin::looks_round(change))
-    })
+    changes.iter().any(|change| matches!(change, Change::Admin(change) if admin::looks_round(change)))
 }
 
 /// The user whose row a list writes after another row. Two lists that take the rows of a user in another order would

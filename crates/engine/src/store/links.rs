@@ -13,7 +13,9 @@ use domain::identifier::EmailKey;
 use domain::letter::LinkId;
 use domain::link::{Link, LinkKind, NewLink, Offer, Offered};
 use domain::time::Moment;
+use domain::token::Digest;
 use domain::user::Account;
+use std::collections::BTreeSet;
 
 const MINUTE_SECONDS: i64 = 60;
 const HOUR_SECONDS: i64 = 3600;
@@ -56,6 +58,10 @@ pub(super) static COUNT: Sql = Sql::same(
     "SELECT count(*), count(CASE WHEN at > $1 THEN 1 END) FROM letters_counted \
      WHERE recipient = $2 AND letter = $3 AND at > $4",
 );
+/// Waits for others who count letters to the same address; only where several write at the same time.
+pub(super) const TURN: &str = "SELECT 1 FROM letter_turns WHERE turn = $1 FOR UPDATE";
+/// How many turns there are. More addresses than these are counted at the same time by chance only.
+const TURNS: u8 = 64;
 pub(super) static NOTE: Sql =
     Sql::same("INSERT INTO letters_counted (recipient, letter, at) VALUES ($1, $2, $3)");
 
@@ -111,6 +117,12 @@ pub(super) fn counted<'a>(offered: &'a Offered, at: Moment) -> [Value<'a>; 4] {
     let (minute, hour) = (at.plus_seconds(-MINUTE_SECONDS), at.plus_seconds(-HOUR_SECONDS));
     let letter = offered.letter.letter.name();
     values![minute.millis(), offered.recipient.as_str(), letter, hour.millis()]
+}
+
+/// The turns that an offer needs, in the order in which all take them.
+pub(super) fn turns(offer: &Offer) -> BTreeSet<i64> {
+    let turn = |offered: &Offered| i64::from(Digest::of(offered.recipient.as_str()).bytes()[0] % TURNS);
+    offer.letters.iter().map(turn).collect()
 }
 
 /// Whether an offer is within its bounds. `counts`: what [`COUNT`] said of each letter in order (SEC-27).

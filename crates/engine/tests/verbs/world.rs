@@ -1,7 +1,8 @@
 //! A database, a clock and chance of one's own, with contracts of several kinds.
 
 use countersign_engine::{
-    Breaches, Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place, Settings,
+    Breaches, Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place,
+    PostgresAddress, PostgresSettings, Settings,
 };
 use domain::admin::AdminRules;
 use domain::caller::{Bearer, Caller};
@@ -112,6 +113,24 @@ impl World {
     pub async fn kept(contract: Contract, limits: Limits, place: Place) -> World {
         let house = House { limits, ..House::default() };
         World { engine: open(place, cheap(), house).await, ..World::new(contract).await }
+    }
+
+    /// A node on a PostgreSQL, with the machine's clock and chance. All nodes have the same keys.
+    pub async fn node(access: &testbed::Access, recovery: RecoveryRules) -> World {
+        let secret: Vec<u8> = (0..32).collect();
+        let address = PostgresAddress::parse(&access.url()).unwrap();
+        let engine = Engine::open(Settings {
+            place: Place::Postgres(Box::new(address), PostgresSettings::default()),
+            ticket_secret: SecretBytes::new(secret.clone()),
+            trail_secret: SecretBytes::new(secret.clone()),
+            master_key: SecretBytes::new(secret),
+            hashing: cheap(),
+            clock: Clock::System,
+            chance: Chance::System,
+            house: House { limits: Limits::OFF, recovery, ..House::default() },
+            breaches: None,
+        });
+        World { engine: engine.await.unwrap(), ..World::new(opaque()).await }
     }
 
     /// With these rules for administrators.

@@ -194,6 +194,9 @@ async fn answer(session: &Session, change: &Change) -> Result<Answer, Stop> {
             Ok(Answer::bounds(bounds?, at))
         }
         Some(Question::Counts(offer)) => {
+            for turn in links::turns(offer) {
+                session.query(links::TURN, &values![turn]).await?;
+            }
             let mut counts = Vec::with_capacity(offer.letters.len());
             for offered in &offer.letters {
                 let values = links::counted(offered, offered.letter.at);
