@@ -53,11 +53,15 @@ use limit::Limiter;
 use mint::Mint;
 use picture::{Darkroom, PictureLimits};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
 
 /// How many hashes may wait to be replaced by better ones. More are left for the next sign-in.
 const UPGRADES: usize = 64;
+
+/// How long a node relies on what it knows of the kinds of hashes.
+const SCHEMES_MICROS: u64 = 2_000_000;
 
 /// What an engine is made of.
 #[derive(Clone, Debug)]
@@ -100,6 +104,8 @@ struct Inner {
     house: House,
     breaches: Option<Breaches>,
     upgrades: Arc<Semaphore>,
+    /// When the kinds of hashes were looked up last, by the steady clock.
+    schemes_seen: AtomicU64,
     bootstrapped: Notify,
 }
 
@@ -157,6 +163,7 @@ impl Engine {
             house: settings.house,
             breaches: settings.breaches,
             upgrades: Arc::new(Semaphore::new(UPGRADES)),
+            schemes_seen: AtomicU64::new(0),
             bootstrapped: Notify::new(),
         };
         Ok(Engine { inner: Arc::new(inner) })
@@ -237,6 +244,20 @@ impl Engine {
 
     fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Whether it is time to look whether another process has brought hashes of further kinds. A look costs nothing in
+    /// an embedded database, and a round trip in another.
+    fn may_know_more_schemes(&self) -> bool {
+        if !self.is_shared() {
+            return true;
+        }
+        let (now, seen) = (self.clock().steady_micros(), self.inner.schemes_seen.load(Ordering::Relaxed));
+        let due = seen == 0 || now.saturating_sub(seen) >= SCHEMES_MICROS;
+        if due {
+            self.inner.schemes_seen.store(now, Ordering::Relaxed);
+        }
+        due
     }
 
     fn hasher(&self) -> &Hasher {

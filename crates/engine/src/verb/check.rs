@@ -105,7 +105,9 @@ impl Turn<'_> {
     ) -> Result<Verified, Error> {
         let hasher = self.engine.hasher();
         // Another process may have imported hashes of kinds that were never timed (SEC-12).
-        hasher.learn(self.engine.store().hash_schemes().await?);
+        if self.engine.may_know_more_schemes() {
+            hasher.learn(self.engine.store().hash_schemes().await?);
+        }
         let asker = Asker { client: self.share(), known: matches!(reserved, Reserved::Device(_)) };
         match hasher.verify(asker, stored, password).await {
             Ok(verified) => Ok(verified),

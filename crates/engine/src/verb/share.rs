@@ -29,26 +29,35 @@ impl Turn<'_> {
         }
     }
 
-    /// Refused: the client tried too many pairs of account and password, at whichever node.
-    async fn refuse_blocked(&self, shares: &Shares, client: &Client) -> Result<(), Error> {
+    /// As `take`. Refused, too: the client tried too many pairs of account and password, at whichever node. Both are
+    /// asked in one round trip; what a blocked client takes from its budgets it would not get either.
+    async fn take_unless_blocked(
+        &self,
+        shares: &Shares,
+        client: &Client,
+        budgets: &[Budget],
+    ) -> Result<(), Error> {
         let (name, told) = self.engine.limiter().shared_block(client);
-        let left = shares.left(&name, self.engine.clock().frozen_micros()).await?;
-        if left == 0 { Ok(()) } else { Err(Refusal::Throttled(told(left)).into()) }
+        let blocked = shares.left(&name, self.engine.clock().frozen_micros());
+        let (left, taken) = tokio::join!(biased; blocked, self.take(shares, budgets));
+        match left? {
+            0 => taken,
+            left => Err(Refusal::Throttled(told(left)).into()),
+        }
     }
 
     /// Counts a request of a client at all nodes together.
     pub(super) async fn share_request(&self, client: &Client) -> Result<(), Error> {
         let Some(shares) = self.engine.store().shares() else { return Ok(()) };
-        self.refuse_blocked(shares, client).await?;
-        self.take(shares, &[self.engine.limiter().shared_request(client)]).await
+        self.take_unless_blocked(shares, client, &[self.engine.limiter().shared_request(client)]).await
     }
 
     /// Counts a sign-up of a client at all nodes together.
     pub(super) async fn share_sign_up(&self, client: &Client) -> Result<(), Error> {
         let Some(shares) = self.engine.store().shares() else { return Ok(()) };
-        self.refuse_blocked(shares, client).await?;
         let limiter = self.engine.limiter();
-        self.take(shares, &[limiter.shared_request(client), limiter.shared_sign_up(client)]).await
+        let budgets = [limiter.shared_request(client), limiter.shared_sign_up(client)];
+        self.take_unless_blocked(shares, client, &budgets).await
     }
 
     /// Gives back a sign-up that told nothing about others.
@@ -66,10 +75,10 @@ impl Turn<'_> {
         let Some(shares) = self.engine.store().shares() else { return Ok(Counted::Yes) };
         let budgets = self.engine.limiter().shared_try(claim, reserved);
         let client = claim.client.as_ref().filter(|_| matches!(reserved, Reserved::Stranger { .. }));
-        if let Some(client) = client {
-            self.refuse_blocked(shares, client).await?;
+        match client {
+            Some(client) => self.take_unless_blocked(shares, client, &budgets).await?,
+            None => self.take(shares, &budgets).await?,
         }
-        self.take(shares, &budgets).await?;
         if !matches!(reserved, Reserved::Stranger { .. }) {
             return Ok(Counted::Yes);
         }
