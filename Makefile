@@ -1,8 +1,8 @@
-# make run · make test · make check · make bench
+# make run · make test · make check · make bench · make bench-capacity
 
 CARGO ?= cargo
 
-.PHONY: run test test-long check bench clean
+.PHONY: run test test-long check bench bench-capacity clean
 
 run: ## start on 127.0.0.1:8000 with the embedded database and every built-in dialect
 	$(CARGO) run --release --package countersign-server --bin countersign -- serve
@@ -23,6 +23,10 @@ check: ## format, lints, licences, duplicate crates
 bench: ## measure the release binary over loopback and print the table
 	$(CARGO) build --release --package countersign-server
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- --server target/release/countersign
+
+bench-capacity: ## fill databases of up to 10 million users and measure what each costs: 25 GB and half an hour
+	$(CARGO) build --release --package countersign-server
+	$(CARGO) run --release --manifest-path bench/Cargo.toml -- capacity --server target/release/countersign
 
 clean:
 	$(CARGO) clean

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::load;
 use crate::people::{Chain, Same, profile_request};
+use crate::postgres::Postgres;
 use crate::process::{Home, Process, serve_bare};
 use crate::tally::{Tally, median};
 use crate::wire::Script;
@@ -29,6 +30,8 @@ pub struct Bench {
     pub cores: usize,
     runtime: Runtime,
     home: OnceCell<Home>,
+    postgres: OnceCell<Postgres>,
+    shared_home: OnceCell<Home>,
 }
 
 impl Bench {
@@ -39,7 +42,8 @@ impl Bench {
     pub fn new(program: PathBuf, directory: PathBuf, quick: bool) -> Outcome<Bench> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let cores = crate::machine::cores();
-        Ok(Bench { program, directory, quick, cores, runtime, home: OnceCell::new() })
+        let (home, postgres, shared_home) = Default::default();
+        Ok(Bench { program, directory, quick, cores, runtime, home, postgres, shared_home })
     }
 
     /// How many rounds each pair is measured.
@@ -72,12 +76,45 @@ impl Bench {
         Ok(self.home.get_or_init(|| home))
     }
 
+    /// The PostgreSQL, started when it is first asked for.
+    ///
+    /// # Errors
+    /// It can not be made in this directory.
+    pub fn postgres(&self) -> Outcome<&Postgres> {
+        if let Some(postgres) = self.postgres.get() {
+            return Ok(postgres);
+        }
+        let postgres = Postgres::start(&self.directory, &[])?;
+        Ok(self.postgres.get_or_init(|| postgres))
+    }
+
+    /// As [`Bench::home`], with a database on the PostgreSQL.
+    ///
+    /// # Errors
+    /// The server does not start, or the import fails.
+    pub fn shared_home(&self) -> Outcome<&Home> {
+        if let Some(home) = self.shared_home.get() {
+            return Ok(home);
+        }
+        let url = self.postgres()?.database().owner().url();
+        let home = self.new_home_on("shared", USERS, Some(url))?;
+        Ok(self.shared_home.get_or_init(|| home))
+    }
+
     /// A new home with `users` imported users.
     ///
     /// # Errors
     /// The server does not start, or the import fails.
     pub fn new_home(&self, name: &str, users: u64) -> Outcome<Home> {
-        let home = Home::create(&self.program, self.directory.join(name))?;
+        self.new_home_on(name, users, None)
+    }
+
+    /// As [`Bench::new_home`], on the PostgreSQL with this URL, or with the embedded database.
+    ///
+    /// # Errors
+    /// The server does not start, or the import fails.
+    pub fn new_home_on(&self, name: &str, users: u64, url: Option<String>) -> Outcome<Home> {
+        let home = Home::create(&self.program, self.directory.join(name), url)?;
         // The first start makes the database and the secrets.
         home.serve()?.stop()?;
         let file = home.directory.join("users.jsonl");
@@ -94,6 +131,15 @@ impl Bench {
     /// A sign-in fails.
     pub fn chains(&self, server: &Process, count: usize, users: u64) -> Outcome<Vec<Chain>> {
         self.wait(Chain::start(server.address, count, users))
+    }
+
+    /// Signs in so many users, spread over all.
+    ///
+    /// # Errors
+    /// A sign-in fails.
+    pub fn spread_chains(&self, server: &Process, count: u64, users: u64) -> Outcome<Vec<Chain>> {
+        let spread = (0..count).map(|at| at * users / count);
+        self.wait(Chain::of(server.address, spread))
     }
 
     /// A closed loop, with the server's processor microseconds per answer.

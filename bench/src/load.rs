@@ -75,6 +75,24 @@ pub async fn once(address: SocketAddr, request: &[u8]) -> Outcome<(u16, Vec<u8>)
     Ok((answer.status, answer.body.to_vec()))
 }
 
+/// When does a connection of a closed loop stop asking?
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// After so much time.
+    Span(Duration),
+    /// After so many requests.
+    Count(u64),
+}
+
+impl Until {
+    fn has_come(self, start: Instant, asked: u64) -> bool {
+        match self {
+            Until::Span(span) => start.elapsed() >= span,
+            Until::Count(count) => asked >= count,
+        }
+    }
+}
+
 /// One connection per script, each asking again as soon as it is answered, for `span`. Requests under way at the end are
 /// finished. The scripts come back, so that a chain of tokens can go on in the next run.
 ///
@@ -85,11 +103,23 @@ pub async fn closed<S: Script>(
     scripts: Vec<S>,
     span: Duration,
 ) -> Outcome<(Tally, Vec<S>)> {
+    closed_until(address, scripts, Until::Span(span)).await
+}
+
+/// As [`closed`], until this.
+///
+/// # Errors
+/// As [`closed`].
+pub async fn closed_until<S: Script>(
+    address: SocketAddr,
+    scripts: Vec<S>,
+    until: Until,
+) -> Outcome<(Tally, Vec<S>)> {
     let ready = Arc::new(Barrier::new(scripts.len()));
     let tasks: Vec<_> = scripts
         .into_iter()
         .enumerate()
-        .map(|(lane, script)| tokio::spawn(closed_lane(address, lane, script, span, Arc::clone(&ready))))
+        .map(|(lane, script)| tokio::spawn(closed_lane(address, lane, script, until, Arc::clone(&ready))))
         .collect();
     let (mut sum, mut scripts) = (Tally::default(), Vec::with_capacity(tasks.len()));
     let mut failure = None;
@@ -109,7 +139,7 @@ async fn closed_lane<S: Script>(
     address: SocketAddr,
     lane: usize,
     mut script: S,
-    span: Duration,
+    until: Until,
     ready: Arc<Barrier>,
 ) -> Outcome<(Tally, S)> {
     let opened = Connection::open(address, lane).await;
@@ -117,7 +147,7 @@ async fn closed_lane<S: Script>(
     let mut connection = opened?;
     let mut tally = Tally::default();
     let start = Instant::now();
-    while start.elapsed() < span {
+    while !until.has_come(start, tally.total() as u64) {
         let request = script.ask();
         let asked = Instant::now();
         let found = connection.exchange(&request).await?;

@@ -4,10 +4,12 @@
 
 mod bare;
 mod bench;
+mod capacity;
 mod limits;
 mod load;
 mod machine;
 mod people;
+mod postgres;
 mod process;
 mod rows;
 mod table;
@@ -47,22 +49,22 @@ struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
     /// Short rounds, and no table of a million users.
-    #[arg(long)]
+    #[arg(long, global = true)]
     quick: bool,
     /// Only these groups of rows.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Group>,
     /// The release binary to measure.
-    #[arg(long, default_value = "target/release/countersign")]
+    #[arg(long, global = true, default_value = "target/release/countersign")]
     server: PathBuf,
     /// Where the data directories are made: on the disk that is to be measured.
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
     within: Option<PathBuf>,
     /// Writes the result as JSON as well.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Puts the table between the markers of this page.
-    #[arg(long, value_name = "PAGE", conflicts_with = "only")]
+    #[arg(long, global = true, value_name = "PAGE", conflicts_with = "only")]
     write: Option<PathBuf>,
     /// Ends with 1 when a target is missed.
     #[arg(long)]
@@ -79,12 +81,19 @@ enum Other {
         #[arg(long)]
         body: PathBuf,
     },
+    /// Fills databases on a private PostgreSQL and measures what each user costs there.
+    Capacity {
+        /// How many users each of them has. Ten million need 25 GB on the disk for some minutes.
+        #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
+        users: Vec<u64>,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.other {
         Some(Other::Bare { secret, body }) => bare::serve(secret, body).map(|()| true),
+        Some(Other::Capacity { users }) => capacity(&arguments, users).map(|()| true),
         None => measure(&arguments),
     };
     match done {
@@ -97,8 +106,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the groups, prints the table, and tells whether the run may end with success.
-fn measure(arguments: &Arguments) -> Outcome<bool> {
+/// Everything that a run needs; the directory goes last.
+fn prepare(arguments: &Arguments) -> Outcome<(Scratch, Machine, Bench)> {
     let program = arguments.server.canonicalize().map_err(|fault| {
         wrong(format!("{}: {fault}; build it with `cargo build --release`", arguments.server.display()))
     })?;
@@ -107,6 +116,24 @@ fn measure(arguments: &Arguments) -> Outcome<bool> {
     let bench = Bench::new(program, scratch.0.clone(), arguments.quick)?;
     let machine = Machine::read(limits::fsync(&scratch.0, Duration::from_secs(1))?);
     progress(&machine.line());
+    Ok((scratch, machine, bench))
+}
+
+/// Prints a text, and puts it where it was asked for.
+fn tell(arguments: &Arguments, text: &str) -> Outcome<()> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    arguments.write.as_ref().map_or(Ok(()), |page| table::write_page(page, text))
+}
+
+/// Fills databases and prints what each user costs in them.
+fn capacity(arguments: &Arguments, users: &[u64]) -> Outcome<()> {
+    let (_scratch, machine, bench) = prepare(arguments)?;
+    tell(arguments, &capacity::measure(&bench, &machine, users)?)
+}
+
+/// Runs the groups, prints the table, and tells whether the run may end with success.
+fn measure(arguments: &Arguments) -> Outcome<bool> {
+    let (_scratch, machine, bench) = prepare(arguments)?;
 
     let mut rows: Vec<Row> = Vec::new();
     for group in Group::chosen(&arguments.only, arguments.quick) {
@@ -119,12 +146,9 @@ fn measure(arguments: &Arguments) -> Outcome<bool> {
     }
 
     let text = table::markdown(&machine, &rows, arguments.quick);
-    std::io::stdout().write_all(text.as_bytes())?;
+    tell(arguments, &text)?;
     if let Some(file) = &arguments.json {
         std::fs::write(file, table::json_text(&machine, &rows, arguments.quick))?;
-    }
-    if let Some(page) = &arguments.write {
-        table::write_page(page, &text)?;
     }
     Ok(!arguments.strict || rows.iter().all(|row| row.met() != Some(false)))
 }

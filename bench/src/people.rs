@@ -21,6 +21,9 @@ const SIGN_IN: &str = "/api/sign-in/";
 const SIGN_UP: &str = "/api/sign-up/";
 const REFRESH: &str = "/api/token/refresh/";
 const PROFILE: &str = "/api/profile/";
+/// Of the `native` dialect: the other one has no way to sign out.
+const NATIVE_SIGN_IN: &str = "/v1/sign-in";
+const SIGN_OUT: &str = "/v1/sign-out";
 
 /// The e-mail address of the n-th imported user.
 pub fn email(index: u64) -> String {
@@ -139,7 +142,12 @@ pub struct Same(Vec<u8>);
 impl Same {
     /// The same request on some connections.
     pub fn lanes(connections: usize, request: &[u8]) -> Vec<Same> {
-        (0..connections).map(|_| Same(request.to_vec())).collect()
+        (0..connections).map(|_| Same::of(request.to_vec())).collect()
+    }
+
+    /// This request.
+    pub fn of(request: Vec<u8>) -> Same {
+        Same(request)
     }
 }
 
@@ -166,9 +174,17 @@ impl Chain {
     /// # Errors
     /// A sign-in fails.
     pub async fn start(address: SocketAddr, count: usize, users: u64) -> Outcome<Vec<Chain>> {
-        let mut chains = Vec::with_capacity(count);
-        for lane in 0..count as u64 {
-            let index = lane % RESERVED * reserved_step(users);
+        let reserved = (0..count as u64).map(|lane| lane % RESERVED * reserved_step(users));
+        Chain::of(address, reserved).await
+    }
+
+    /// Signs in these users, one after another.
+    ///
+    /// # Errors
+    /// A sign-in fails.
+    pub async fn of(address: SocketAddr, users: impl Iterator<Item = u64>) -> Outcome<Vec<Chain>> {
+        let mut chains = Vec::new();
+        for index in users {
             let (status, body) = once(address, &sign_in_request(index, PASSWORD)).await?;
             let answer = Answer { status, body: &body };
             if status != 200 {
@@ -178,6 +194,43 @@ impl Chain {
             chains.push(Chain { access: text(&said, "access")?, refresh: text(&said, "refresh")? });
         }
         Ok(chains)
+    }
+}
+
+/// Some scripts that one connection follows by turns.
+pub struct Turns<S> {
+    scripts: Vec<S>,
+    next: usize,
+}
+
+impl<S> Turns<S> {
+    /// Spreads scripts over connections; no more of these than scripts.
+    pub fn lanes(connections: usize, scripts: impl Iterator<Item = S>) -> Vec<Turns<S>> {
+        let mut lanes: Vec<Turns<S>> = Vec::new();
+        for (at, script) in scripts.enumerate() {
+            match lanes.get_mut(at % connections) {
+                Some(lane) => lane.scripts.push(script),
+                None => lanes.push(Turns { scripts: vec![script], next: 0 }),
+            }
+        }
+        lanes
+    }
+
+    /// The scripts, as far as they have come.
+    pub fn into_scripts(self) -> Vec<S> {
+        self.scripts
+    }
+}
+
+impl<S: Script> Script for Turns<S> {
+    fn ask(&mut self) -> Vec<u8> {
+        self.scripts[self.next].ask()
+    }
+
+    fn hear(&mut self, answer: &Answer<'_>) -> Outcome<Duration> {
+        let heard = self.scripts[self.next].hear(answer);
+        self.next = (self.next + 1) % self.scripts.len();
+        heard
     }
 }
 
@@ -196,6 +249,51 @@ impl Script for Chain {
             self.refresh = next;
         }
         Ok(wait)
+    }
+}
+
+/// Ends one session after another.
+pub struct SignOut(Vec<String>);
+
+impl SignOut {
+    /// Signs in `count` of `users` users, so that they can sign out.
+    ///
+    /// # Errors
+    /// A sign-in fails.
+    pub async fn prepare(address: SocketAddr, count: u64, users: u64) -> Outcome<SignOut> {
+        let mut sessions = Vec::new();
+        for index in 0..count {
+            let login =
+                json!({ "email": email(index * (users / count).max(1) % users), "password": PASSWORD });
+            let (status, body) = once(address, &post(NATIVE_SIGN_IN, &login.to_string())).await?;
+            let answer = Answer { status, body: &body };
+            if status != 200 {
+                return Err(surprise("sign-in", &answer));
+            }
+            sessions.push(text(&answer.json()?, "refresh_token")?);
+        }
+        Ok(SignOut(sessions))
+    }
+
+    /// The same sessions, spread over connections.
+    pub fn lanes(self, connections: usize) -> Vec<SignOut> {
+        let mut lanes: Vec<SignOut> = (0..connections).map(|_| SignOut(Vec::new())).collect();
+        for (at, session) in self.0.into_iter().enumerate() {
+            lanes[at % connections].0.push(session);
+        }
+        lanes
+    }
+}
+
+impl Script for SignOut {
+    fn ask(&mut self) -> Vec<u8> {
+        // Without a session left the answer ends the run.
+        let session = self.0.pop().unwrap_or_default();
+        post(SIGN_OUT, &json!({ "refresh_token": session }).to_string())
+    }
+
+    fn hear(&mut self, answer: &Answer<'_>) -> Outcome<Duration> {
+        good_or_busy("sign-out", 204, answer)
     }
 }
 

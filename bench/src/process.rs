@@ -35,6 +35,8 @@ pub struct Home {
     pub program: PathBuf,
     /// The directory that holds `data`, the configuration and the logs.
     pub directory: PathBuf,
+    /// The URL of its PostgreSQL; none with the embedded database. Any number of servers can run on it then.
+    pub database: Option<String>,
 }
 
 impl Home {
@@ -42,10 +44,10 @@ impl Home {
     ///
     /// # Errors
     /// The directory cannot be made.
-    pub fn create(program: &Path, directory: PathBuf) -> Outcome<Home> {
+    pub fn create(program: &Path, directory: PathBuf, database: Option<String>) -> Outcome<Home> {
         std::fs::create_dir_all(&directory)?;
         std::fs::write(directory.join("countersign.toml"), CONFIGURATION)?;
-        Ok(Home { program: program.to_owned(), directory })
+        Ok(Home { program: program.to_owned(), directory, database })
     }
 
     fn command(&self, listen: &str) -> Outcome<Command> {
@@ -58,7 +60,8 @@ impl Home {
             .env("COUNTERSIGN_CONFIG", self.directory.join("countersign.toml"))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log);
+            .stderr(log)
+            .envs(self.database.iter().map(|url| ("COUNTERSIGN_DATABASE", url)));
         Ok(command)
     }
 
@@ -226,14 +229,56 @@ pub fn own_cpu() -> Outcome<Duration> {
 
 fn cpu_of(process: &str) -> Outcome<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name before the last parenthesis may hold spaces; utime and stime are fields 14 and 15 of proc(5).
-    let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-    let (Some(user), Some(system)) = (ticks(11), ticks(12)) else {
-        return Err(wrong("/proc/…/stat cannot be read"));
-    };
-    let per_second = rustix::param::clock_ticks_per_second();
-    Ok(Duration::from_secs_f64((user + system) as f64 / per_second as f64))
+    let times = Times::read(&text).ok_or_else(|| wrong("/proc/…/stat cannot be read"))?;
+    Ok(ticks(times.own))
+}
+
+/// Processor time of a process and of all that it started, those that have ended included; of these only what their
+/// parent, the process itself, has heard of.
+///
+/// # Errors
+/// It is gone, or `/proc` is not there.
+pub fn family_cpu(process: u32) -> Outcome<Duration> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // One that has just ended is in its parent's sum.
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{number}/stat")) else { continue };
+        let Some(times) = Times::read(&text) else { continue };
+        if number == process {
+            sum += times.own + times.ended;
+        } else if times.parent == process {
+            sum += times.own;
+        }
+    }
+    Ok(ticks(sum))
+}
+
+/// What `/proc/<pid>/stat` says of a process; see proc(5).
+struct Times {
+    parent: u32,
+    /// Ticks of its own threads, user and system.
+    own: u64,
+    /// The same of children that have ended.
+    ended: u64,
+}
+
+impl Times {
+    fn read(text: &str) -> Option<Times> {
+        // The name before the last parenthesis may hold spaces. After it the third field, the state, comes first.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        Some(Times {
+            parent: u32::try_from(number(4)?).ok()?,
+            own: number(14)? + number(15)?,
+            ended: number(16)? + number(17)?,
+        })
+    }
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_secs_f64(count as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn free_address() -> Outcome<SocketAddr> {
@@ -270,4 +315,16 @@ pub fn lift_file_limit() -> Outcome<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Times;
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_does_not_shift_the_times() {
+        let line = "7 (a) b (c) S 3 7 7 0 -1 0 1 2 0 0 11 12 13 14 20 0 1 0 5";
+        let times = Times::read(line).unwrap();
+        assert_eq!((times.parent, times.own, times.ended), (3, 23, 27));
+    }
 }

@@ -4,11 +4,14 @@ mod burst;
 mod footprint;
 mod limiter;
 mod million;
+mod nodes;
+mod postgres;
 mod profile;
-mod refresh;
-mod sign_in;
+pub mod refresh;
+pub mod sign_in;
 mod storm;
 mod timing;
+mod trips;
 
 use clap::ValueEnum;
 
@@ -39,6 +42,12 @@ pub enum Group {
     Footprint,
     /// A million users in the table.
     Million,
+    /// Sign-in, sign-up, refresh and profile on PostgreSQL.
+    Postgres,
+    /// Two nodes on one PostgreSQL beside one.
+    Nodes,
+    /// How often each verb waits for PostgreSQL.
+    Trips,
 }
 
 impl Group {
@@ -63,6 +72,9 @@ impl Group {
             Group::Timing => "timing",
             Group::Footprint => "footprint",
             Group::Million => "million",
+            Group::Postgres => "postgres",
+            Group::Nodes => "nodes",
+            Group::Trips => "trips",
         }
     }
 
@@ -82,6 +94,9 @@ impl Group {
             Group::Timing => timing::measure(bench),
             Group::Footprint => footprint::measure(bench),
             Group::Million => million::measure(bench),
+            Group::Postgres => postgres::measure(bench),
+            Group::Nodes => nodes::measure(bench),
+            Group::Trips => trips::measure(bench),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, Pairs, USERS, alternate};
 use crate::people::{SignIn, SignUp};
+use crate::process::Home;
 use crate::table::{Row, Target, ms, short};
 use crate::tally::median;
 use crate::wire::Script;
@@ -16,7 +17,7 @@ pub const PER_CORE: usize = 8;
 /// The server does not start or an answer is wrong.
 pub fn sign_in(bench: &Bench) -> Outcome<Vec<Row>> {
     let lanes = SignIn::lanes(bench.cores * PER_CORE, USERS, 0);
-    beside_hashes(bench, "sign-in", lanes, Target::AtLeast(0.95))
+    beside_hashes(bench, bench.home()?, "sign-in", lanes, Target::AtLeast(0.95))
 }
 
 /// Sign-ups beside raw hashes: told only.
@@ -24,11 +25,21 @@ pub fn sign_in(bench: &Bench) -> Outcome<Vec<Row>> {
 /// # Errors
 /// The server does not start or an answer is wrong.
 pub fn sign_up(bench: &Bench) -> Outcome<Vec<Row>> {
-    beside_hashes(bench, "sign-up", SignUp::lanes(bench.cores * PER_CORE), Target::Told)
+    beside_hashes(bench, bench.home()?, "sign-up", SignUp::lanes(bench.cores * PER_CORE), Target::Told)
 }
 
-fn beside_hashes<S: Script>(bench: &Bench, what: &str, scripts: Vec<S>, target: Target) -> Outcome<Vec<Row>> {
-    let server = bench.home()?.serve()?;
+/// What a server of this home does beside raw hashes.
+///
+/// # Errors
+/// The server does not start or an answer is wrong.
+pub fn beside_hashes<S: Script>(
+    bench: &Bench,
+    home: &Home,
+    what: &str,
+    scripts: Vec<S>,
+    target: Target,
+) -> Outcome<Vec<Row>> {
+    let server = home.serve()?;
     let count = scripts.len();
     let (_, mut scripts) = bench.wait(load::closed(server.address, scripts, bench.span() / 2))?;
     let (mut pairs, mut latencies, mut costs) = (Pairs::default(), Vec::new(), Pairs::default());
