@@ -85,6 +85,14 @@ pub enum Until {
 }
 
 impl Until {
+    /// After a quarter of that.
+    pub fn a_quarter(self) -> Until {
+        match self {
+            Until::Span(span) => Until::Span(span / 4),
+            Until::Count(count) => Until::Count(count / 4),
+        }
+    }
+
     fn has_come(self, start: Instant, asked: u64) -> bool {
         match self {
             Until::Span(span) => start.elapsed() >= span,

@@ -17,7 +17,7 @@ use crate::wire::Script;
 pub const HEAD: &str = "| users | verb | rate | p50 | p99 | node CPU | PostgreSQL CPU | log | of it whole pages | \
     log syncs | data pages written | node's memory |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 /// Sessions that sign out.
-const SIGN_OUTS: u64 = 512;
+const SIGN_OUTS: u64 = 640;
 const SIGN_OUT_LANES: usize = 16;
 
 /// One line for each verb.
@@ -38,7 +38,7 @@ pub fn measure(bench: &Bench, postgres: &Postgres, filled: &mut Filled) -> Outco
     costs.verb("sign-in", SignIn::lanes(hashing, users, 0), span)?;
     costs.verb("sign-up", SignUp::lanes(hashing), span)?;
     let sign_outs = costs.sessions_to_end()?.lanes(SIGN_OUT_LANES);
-    costs.verb("sign-out", sign_outs, Until::Count(SIGN_OUTS / SIGN_OUT_LANES as u64))?;
+    costs.verb("sign-out", sign_outs, Until::Count(SIGN_OUTS / SIGN_OUT_LANES as u64 * 4 / 5))?;
     Ok(costs.text)
 }
 
@@ -63,13 +63,18 @@ impl Costs<'_> {
         let before = self.counts()?;
         let node = self.filled.home.serve()?;
         let used = self.postgres.usage()?;
-        let (tally, scripts, cpu) =
-            node.cost(|| self.bench.wait(load::closed_until(node.address, scripts, until)))?;
+        let run = |scripts, until| self.bench.wait(load::closed_until(node.address, scripts, until));
+        // A new node prepares its statements, and PostgreSQL reads its catalogue for each new connection.
+        let (first, scripts) = run(scripts, until.a_quarter())?;
+        let cpu = self.postgres.cpu()?;
+        let (tally, scripts, own) = node.cost(|| run(scripts, until))?;
         let spent = self.postgres.usage()?;
         let memory = node.peak_mib()?;
         node.stop()?;
         let counts = self.counts()?;
-        let each = |much: f64| short(much / tally.good().max(1) as f64);
+        let cpu = spent.cpu.saturating_sub(cpu).as_secs_f64() * 1e6 / tally.total().max(1) as f64;
+        let all = (first.total() + tally.total()).max(1) as f64;
+        let each = |much: f64| short(much / all);
         let _ = writeln!(
             self.text,
             "| {} | {verb} | {}/s | {} ms | {} ms | {} µs | {} µs | {} B | {} | {} | {} | {} MiB |",
@@ -77,8 +82,8 @@ impl Costs<'_> {
             short(tally.rate()),
             short(ms(tally.good_within(0.5))),
             short(ms(tally.good_within(0.99))),
+            short(own),
             short(cpu),
-            each(spent.cpu.saturating_sub(used.cpu).as_secs_f64() * 1e6),
             each((spent.wal - used.wal) as f64),
             each(counts.images - before.images),
             each(counts.syncs - before.syncs),
