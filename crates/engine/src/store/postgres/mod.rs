@@ -4,6 +4,7 @@
 
 mod fault;
 mod fold;
+mod hosts;
 mod import;
 mod leases;
 mod list;
@@ -33,7 +34,7 @@ use readers::Readers;
 use session::{Gate, Purpose, Session};
 pub(crate) use shares::Shares;
 use slot::Common;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use strand::Strand;
@@ -55,7 +56,9 @@ const PATIENCE: Duration = Duration::from_millis(2500);
 /// How often a list is tried that got in the way of another (REL-25).
 const TRIES: u32 = 4;
 /// Between two questions whether the database is there.
-const PULSE: Duration = Duration::from_millis(500);
+const PULSE: Duration = Duration::from_millis(250);
+/// How long each of two connections has for the answer. Readiness tells the truth within two seconds (REL-21).
+const BEAT: Duration = Duration::from_millis(700);
 /// Before the next try, about, and twice as long before each further one.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -75,6 +78,8 @@ struct Shared {
     /// Random number of this process, for leases.
     node: i64,
     writers: Writers,
+    /// Whether the database answered the last time and takes writes.
+    beats: AtomicBool,
     /// For messages.
     hosts: String,
 }
@@ -93,6 +98,7 @@ impl Postgres {
         woken: Arc<Notify>,
     ) -> Result<Postgres, OpenError> {
         let gate = Gate::new(address, settings)?;
+        gate.look_round().await;
         migrate::prepare(&gate, migrate::MIGRATIONS, master).await?;
         let hosts = gate.hosts.clone();
         let common = Arc::new(Common::new(gate, woken));
@@ -103,6 +109,7 @@ impl Postgres {
             shares: Shares::new(Readers::keep(&common, 1, wait, Purpose::Counters)),
             node: node(),
             writers: Writers::keep(&common, settings.writers, wait, &trail),
+            beats: AtomicBool::new(true),
             hosts,
         };
         shared.wait_until_there().await?;
@@ -192,7 +199,8 @@ impl Postgres {
 
     /// Whether the database answers and takes writes at this moment.
     pub fn is_writable(&self) -> bool {
-        self.shared.readers.is_connected() && self.shared.writers.is_connected()
+        let Shared { beats, readers, writers, .. } = &*self.shared;
+        beats.load(Ordering::Relaxed) && readers.is_connected() && writers.is_connected()
     }
 }
 
@@ -202,14 +210,22 @@ impl Drop for Postgres {
     }
 }
 
-/// Asks now and then whether the database still answers: a connection that hangs is cut before a request meets it, and
-/// readiness tells the truth within two seconds (REL-21).
+/// Asks now and then whether the database still answers and takes writes. If not, every connection that waits for work
+/// is cut: a request must not be the one that finds out, and another server may have taken over (REL-21, REL-28).
 async fn pulse(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(PULSE).await;
         let Some(shared) = shared.upgrade() else { return };
-        // A failure cuts the connection; that is all there is to do.
-        drop(shared.readers.query("SELECT 1", &[]).await);
+        let beats = shared.readers.beats(BEAT).await;
+        if shared.beats.swap(beats, Ordering::Relaxed) && !beats {
+            tracing::error!(database = shared.hosts, "the database does not answer, or takes no writes");
+        }
+        if !beats {
+            shared.readers.cut();
+            shared.scans.cut();
+            shared.shares.cut();
+            shared.writers.cut();
+        }
     }
 }
 

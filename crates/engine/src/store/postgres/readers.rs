@@ -17,6 +17,8 @@ use tokio_postgres::Row;
 /// A look takes a fraction of a millisecond. One that takes so long will never be answered: its connection is cut.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+const READ_ONLY: &str = "SHOW transaction_read_only";
+
 /// Connections that only look.
 pub(super) struct Readers {
     slots: Arc<[Slot]>,
@@ -74,6 +76,26 @@ impl Readers {
             Err((_, true)) => self.try_query(sql, values).await.map_err(|(fault, _)| fault),
             asked => asked.map_err(|(fault, _)| fault),
         }
+    }
+
+    /// Whether the database answers through one of two connections, and takes writes. What does not answer in time is
+    /// cut.
+    pub async fn beats(&self, limit: Duration) -> bool {
+        for _ in 0..2 {
+            let Some(session) = self.pick() else { return false };
+            match tokio::time::timeout(limit, session.query(READ_ONLY, &[])).await {
+                Ok(Ok(rows)) => {
+                    return rows.first().is_some_and(|row| row.try_get(0).is_ok_and(|on: &str| on == "off"));
+                }
+                Ok(Err(_)) | Err(_) => session.abandon(),
+            }
+        }
+        false
+    }
+
+    /// Cuts all connections; others are made in their place.
+    pub fn cut(&self) {
+        self.slots.iter().filter_map(Slot::get).for_each(|session| session.abandon());
     }
 
     /// Whether there is a connection.

@@ -2,6 +2,8 @@
 
 use super::fault::{Trouble, told};
 use super::fold::Shape;
+use super::hosts::Hosts;
+use super::list::in_order;
 use crate::error::{Fault, OpenError};
 use crate::store::address::{PostgresAddress, PostgresSettings, PostgresTls};
 use crate::store::refuse;
@@ -29,7 +31,7 @@ const STATEMENTS: usize = 256;
 
 /// Where to connect, with certificates read once.
 pub(super) struct Gate {
-    config: Config,
+    servers: Hosts,
     tls: Option<MakeRustlsConnect>,
     settings: PostgresSettings,
     /// For messages.
@@ -67,52 +69,76 @@ impl Gate {
                 Some(MakeRustlsConnect::new(config))
             }
         };
-        Ok(Gate { config: address.config(), tls, settings: *settings, hosts: address.hosts() })
+        let servers = Hosts::new(&address.config());
+        Ok(Gate { servers, tls, settings: *settings, hosts: address.hosts() })
     }
 
-    /// A connection that is set up. Fails within a few seconds, with a sentence.
+    /// Asks all servers, so that the first connection goes to the one that took over last. What can not be reached is
+    /// passed over.
+    pub async fn look_round(&self) {
+        if self.servers.each().len() > 1 {
+            let woken = Arc::new(Notify::new());
+            let asked = self.servers.each().iter().map(|server| self.admitted(server, Purpose::Work, &woken));
+            drop(tokio::time::timeout(CONNECT, in_order(asked)).await);
+        }
+    }
+
+    /// A connection that is set up, to the first server that takes it. Fails within a few seconds, with a sentence.
     pub async fn connect(&self, purpose: Purpose, woken: &Arc<Notify>) -> Result<Session, String> {
         let work = async {
-            let (client, ended, driver) = match &self.tls {
-                None => self.connect_by(NoTls, woken).await?,
-                Some(tls) => self.connect_by(tls.clone(), woken).await?,
-            };
-            let session = Session {
-                client,
-                ended,
-                driver,
-                statements: RwLock::default(),
-                known: RwLock::default(),
-                folded: RwLock::default(),
-                begin: self.begin(""),
-                begin_alone: self.begin(" ISOLATION LEVEL SERIALIZABLE"),
-            };
-            session.client.batch_execute(&self.words(purpose)).await?;
-            if purpose == Purpose::Counters {
-                // An engine without notifications is asked more often instead.
-                drop(session.client.batch_execute("LISTEN countersign").await);
+            let mut whys = Vec::new();
+            for server in self.servers.each() {
+                match self.admitted(server, purpose, woken).await {
+                    Ok(session) => return Ok(session),
+                    Err(why) => whys.push(why),
+                }
             }
-            Ok(session)
+            whys.dedup();
+            Err(whys.join("; "))
         };
         match tokio::time::timeout(CONNECT, work).await {
-            Ok(connected) => connected.map_err(|error| told(&error)),
+            Ok(connected) => connected,
             Err(_) => Err(format!("no answer within {} seconds", CONNECT.as_secs())),
         }
     }
 
-    async fn connect_by<T>(
+    async fn admitted(
         &self,
-        tls: T,
+        server: &Config,
+        purpose: Purpose,
         woken: &Arc<Notify>,
-    ) -> Result<(Client, Arc<Ended>, JoinHandle<()>), tokio_postgres::Error>
-    where
-        T: MakeTlsConnect<Socket>,
-        T::Stream: Send + 'static,
-    {
-        let (client, connection) = self.config.connect(tls).await?;
-        let ended = Arc::new(Ended::default());
-        let driver = tokio::spawn(drive(connection, Arc::clone(&ended), Arc::clone(woken)));
-        Ok((client, ended, driver))
+    ) -> Result<Session, String> {
+        let session = self.connect_to(server, purpose, woken).await.map_err(|error| told(&error))?;
+        self.servers.admit(&session).await?;
+        Ok(session)
+    }
+
+    async fn connect_to(
+        &self,
+        server: &Config,
+        purpose: Purpose,
+        woken: &Arc<Notify>,
+    ) -> Result<Session, tokio_postgres::Error> {
+        let (client, ended, driver) = match &self.tls {
+            None => connect_by(server, NoTls, woken).await?,
+            Some(tls) => connect_by(server, tls.clone(), woken).await?,
+        };
+        let session = Session {
+            client,
+            ended,
+            driver,
+            statements: RwLock::default(),
+            known: RwLock::default(),
+            folded: RwLock::default(),
+            begin: self.begin(""),
+            begin_alone: self.begin(" ISOLATION LEVEL SERIALIZABLE"),
+        };
+        session.client.batch_execute(&self.words(purpose)).await?;
+        if purpose == Purpose::Counters {
+            // An engine without notifications is asked more often instead.
+            drop(session.client.batch_execute("LISTEN countersign").await);
+        }
+        Ok(session)
     }
 
     /// Begins a transaction. BEGIN itself has no time limit: should it ever fail, the statements that were sent behind it
@@ -139,6 +165,21 @@ impl Gate {
             if purpose == Purpose::Counters { "off" } else { self.settings.synchronous_commit.name() },
         )
     }
+}
+
+async fn connect_by<T>(
+    server: &Config,
+    tls: T,
+    woken: &Arc<Notify>,
+) -> Result<(Client, Arc<Ended>, JoinHandle<()>), tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = server.connect(tls).await?;
+    let ended = Arc::new(Ended::default());
+    let driver = tokio::spawn(drive(connection, Arc::clone(&ended), Arc::clone(woken)));
+    Ok((client, ended, driver))
 }
 
 fn public_roots() -> RootCertStore {

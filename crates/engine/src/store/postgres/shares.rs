@@ -72,6 +72,11 @@ impl Shares {
         Shares { counters }
     }
 
+    /// Cuts its connections; others are made in their place.
+    pub(super) fn cut(&self) {
+        self.counters.cut();
+    }
+
     /// Takes one try from each budget, or from none. Refused: which of them has nothing left, and for how many
     /// microseconds. `now`: microseconds since 1970 where the clock is not the machine's.
     pub async fn take(

@@ -121,6 +121,12 @@ impl Writers {
         }
     }
 
+    /// Cuts the idle connections; others are made in their place.
+    pub fn cut(&self) {
+        let idle = std::mem::take(&mut *self.shelf.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        idle.into_iter().for_each(|writer| drop(writer.abandon()));
+    }
+
     /// Whether there is a connection, free or not.
     pub fn is_connected(&self) -> bool {
         self.shelf.live.load(Ordering::Relaxed) > 0
