@@ -144,6 +144,8 @@ kinds! {
     LetterDropped = "letter_dropped",
     /// Users were exported with their password hashes.
     Exported = "exported",
+    /// Everything was copied here from another database.
+    DatabaseCopied = "database_copied",
     /// A server was started.
     Started = "started",
     /// A server was stopped.

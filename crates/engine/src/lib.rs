@@ -31,6 +31,9 @@ pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
 pub use recovery::LinkSeen;
 pub use store::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
+pub use store::{
+    CopiedTable, CopyFault, CopyOrder, CopyReport, CopyStep, copy as copy_database, rehearse as rehearse_copy,
+};
 pub use store::{Place, is_bound as is_bound_to_master_key};
 pub use trail::{Closed, Ending, EventQuery, MAX_EVENTS, Noted, Tidied, TrailFlaw, TrailReport};
 

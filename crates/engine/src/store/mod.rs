@@ -8,6 +8,7 @@ mod address;
 mod admin;
 mod apply;
 mod avatars;
+mod copy;
 mod events;
 mod factors;
 mod failures;
@@ -49,6 +50,7 @@ use tokio::sync::Notify;
 use value::Value;
 
 pub use address::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
+pub use copy::{CopiedTable, CopyFault, CopyOrder, CopyReport, CopyStep, copy, rehearse};
 pub use keys::sealed_keys;
 pub use outbox::Waiting;
 

@@ -1,10 +1,9 @@
 //! How are users added in bulk, all or none?
 
 use super::session::{bound, look_fault};
-use super::strand::Strand;
+use super::strand;
 use super::writers::Writer;
 use crate::error::Fault;
-use crate::store::events::Trail;
 use crate::store::feed::{CONFLICTS, Feed};
 use crate::store::row::Row;
 use crate::store::value::{Value, values};
@@ -70,21 +69,9 @@ async fn in_transaction(
     let Some(event) = event else { return Ok((Ok(found.sum), false)) };
     client.query(SKIP, &[]).await.map_err(failed)?;
     let event = event.with(Detail::Count(found.sum.added));
-    let strand = Strand::take(&writer.session, &writer.key).await.map_err(failed)?;
-    let (mut trail, first) = strand.trail(event.at);
-    for event in first.iter().chain([&event]) {
-        let step = trail.add(event, event.user);
-        client.execute(step.sql.postgres, &bound(&step.values)).await.map_err(failed)?;
-    }
-    move_head(client, &mut trail).await?;
+    strand::note(&writer.session, &writer.key, &event).await?;
     client.batch_execute("COMMIT").await.map_err(failed)?;
     Ok((Ok(found.sum), true))
-}
-
-async fn move_head(client: &Client, trail: &mut Trail<'_>) -> Result<(), Fault> {
-    let Some(step) = trail.move_head() else { return Ok(()) };
-    let moved = client.execute(step.sql.postgres, &bound(&step.values)).await;
-    if moved.map_err(|error| look_fault(&error))? == 1 { Ok(()) } else { Err(Fault::Contended("the import")) }
 }
 
 /// What was found so far.

@@ -93,14 +93,16 @@ const BIND: &str = "INSERT INTO master_key (id, check_value) VALUES (1, $1) ON C
 const BOUND: &str = "SELECT check_value FROM master_key";
 
 /// Refuses with the name of the database.
-struct Teller<'a>(&'a str);
+pub(super) struct Teller<'a>(pub &'a str);
 
 impl Teller<'_> {
-    fn say(&self, what: impl std::fmt::Display) -> OpenError {
+    /// One line for the operator.
+    pub fn say(&self, what: impl std::fmt::Display) -> OpenError {
         refuse(format!("PostgreSQL {}: {what}", self.0))
     }
 
-    fn failed(&self, error: &tokio_postgres::Error) -> OpenError {
+    /// What the server said, and what helps against it.
+    pub fn failed(&self, error: &tokio_postgres::Error) -> OpenError {
         if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
             return self.say(format!(
                 "{}: the role needs the right to create tables here (GRANT USAGE, CREATE ON SCHEMA public TO …), or \
@@ -118,13 +120,24 @@ pub(super) async fn prepare(gate: &Gate, steps: &[Migration], master: MasterKeyI
     let teller = Teller(&gate.hosts);
     let session =
         gate.connect(Purpose::Schema, &Arc::new(Notify::new())).await.map_err(|why| teller.say(why))?;
-    check_server(&session, &teller).await?;
+    check_server(&session, &teller, true).await?;
+    bring_up_to_date(&session, &teller, steps).await?;
+    super::copy::check_finished(&session, &teller).await?;
+    bind(&session, &teller, master).await
+}
+
+/// Runs the steps that are missing, and checks that the role may use the tables.
+pub(super) async fn bring_up_to_date(
+    session: &Session,
+    teller: &Teller<'_>,
+    steps: &[Migration],
+) -> Result<(), OpenError> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let done = applied(&session, &teller).await?;
-        check(&teller, &done, steps)?;
+        let done = applied(session, teller).await?;
+        check(teller, &done, steps)?;
         let Some((version, step)) = (1_i64..).zip(steps).nth(done.len()) else { break };
-        if let Err(error) = run(&session, version, step).await {
+        if let Err(error) = run(session, version, step).await {
             // Another node runs it at this moment, or users are in the way for longer than a lock may be waited for.
             let wait = matches!(
                 error.code(),
@@ -149,10 +162,33 @@ pub(super) async fn prepare(gate: &Gate, steps: &[Migration], master: MasterKeyI
             )));
         }
     }
-    bind(&session, &teller, master).await
+    Ok(())
 }
 
-async fn check_server(session: &Session, teller: &Teller<'_>) -> Result<(), OpenError> {
+/// Refused: a schema that is not the one of these steps.
+pub(super) async fn check_current(
+    session: &Session,
+    teller: &Teller<'_>,
+    steps: &[Migration],
+) -> Result<(), OpenError> {
+    let done = applied(session, teller).await?;
+    check(teller, &done, steps)?;
+    if done.len() == steps.len() {
+        return Ok(());
+    }
+    Err(teller.say(format!(
+        "the database has schema {}, this program has {}: start the server of this program on it once",
+        done.len(),
+        steps.len()
+    )))
+}
+
+/// Refused: a server that is too old or has another encoding, and one that takes no writes where it has to.
+pub(super) async fn check_server(
+    session: &Session,
+    teller: &Teller<'_>,
+    writes: bool,
+) -> Result<(), OpenError> {
     let show = async |name: &str| {
         let rows = session.query(name, &[]).await.map_err(|error| teller.failed(&error))?;
         let text: Option<String> = rows.first().and_then(|row| row.try_get(0).ok());
@@ -163,7 +199,7 @@ async fn check_server(session: &Session, teller: &Teller<'_>) -> Result<(), Open
         let name = show("SHOW server_version").await?;
         return Err(teller.say(format!("the server is PostgreSQL {name}; 13 or newer is needed")));
     }
-    if show("SHOW transaction_read_only").await? != "off" {
+    if writes && show("SHOW transaction_read_only").await? != "off" {
         return Err(teller.say("this server takes no writes; name the one that does, or all of them"));
     }
     let encoding = show("SHOW server_encoding").await?;
@@ -173,13 +209,17 @@ async fn check_server(session: &Session, teller: &Teller<'_>) -> Result<(), Open
     Ok(())
 }
 
-async fn is_there(session: &Session, teller: &Teller<'_>, table: &str) -> Result<bool, OpenError> {
+/// Whether there is a table of this name.
+pub(super) async fn is_there(session: &Session, teller: &Teller<'_>, table: &str) -> Result<bool, OpenError> {
     let rows = session.query(THERE, &values![table]).await.map_err(|error| teller.failed(&error))?;
     Ok(!rows.is_empty())
 }
 
 /// Versions, checksums and needs in order.
-async fn applied(session: &Session, teller: &Teller<'_>) -> Result<Vec<(i64, String, i64)>, OpenError> {
+pub(super) async fn applied(
+    session: &Session,
+    teller: &Teller<'_>,
+) -> Result<Vec<(i64, String, i64)>, OpenError> {
     if !is_there(session, teller, "schema_migrations").await? {
         if is_there(session, teller, "users").await? || is_there(session, teller, "events").await? {
             return Err(teller.say(
@@ -269,7 +309,8 @@ async fn bind(session: &Session, teller: &Teller<'_>, key: MasterKeyId) -> Resul
     }
 }
 
-async fn bound(session: &Session, teller: &Teller<'_>) -> Result<Option<[u8; 16]>, OpenError> {
+/// What the database says about its master key.
+pub(super) async fn bound(session: &Session, teller: &Teller<'_>) -> Result<Option<[u8; 16]>, OpenError> {
     let rows = session.query(BOUND, &[]).await.map_err(|error| teller.failed(&error))?;
     let Some(row) = rows.first() else { return Ok(None) };
     let bytes: &[u8] = row.try_get(0).map_err(|error| teller.failed(&error))?;

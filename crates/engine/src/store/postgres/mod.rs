@@ -2,6 +2,7 @@
 //!
 //! Only SQL that engines with its protocol share is used; docs/postgresql.md lists what is relied upon.
 
+mod copy;
 mod fault;
 mod fold;
 mod hosts;
@@ -43,6 +44,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use writers::{Writer, Writers};
 
+pub(super) use copy::CopySide;
 pub(super) use migrate::{is_bound, sealed_keys};
 
 /// The longest that one scan may take, in milliseconds.
@@ -89,7 +91,7 @@ impl Postgres {
     ///
     /// Refused, with nothing changed: a server that can not be reached, is too old or takes no writes; a wrong name or
     /// password; missing rights; tables of another program; a schema newer than this program (REL-40); secrets that are
-    /// sealed under another master key (REL-33).
+    /// sealed under another master key (REL-33); a copy that is not finished.
     pub async fn open(
         address: &PostgresAddress,
         settings: &PostgresSettings,

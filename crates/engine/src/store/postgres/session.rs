@@ -51,6 +51,8 @@ pub(super) enum Purpose {
     Counters,
     /// Changes of the schema: a lock is waited for only shortly.
     Schema,
+    /// Everything is read or written, however long that takes.
+    Copy,
 }
 
 impl Gate {
@@ -149,17 +151,18 @@ impl Gate {
 
     /// Every limit is set on the connection, whatever the server's own defaults are.
     fn words(&self, purpose: Purpose) -> String {
-        let PostgresSettings { lock_timeout_ms, idle_in_transaction_timeout_ms, .. } = self.settings;
-        let (statement, lock) = match purpose {
-            Purpose::Work | Purpose::Counters => (self.settings.statement_timeout_ms, lock_timeout_ms),
+        let PostgresSettings { lock_timeout_ms, idle_in_transaction_timeout_ms: idle, .. } = self.settings;
+        let (statement, lock, idle) = match purpose {
+            Purpose::Work | Purpose::Counters => (self.settings.statement_timeout_ms, lock_timeout_ms, idle),
             // Its statements are limited within the transaction; see `begin`.
-            Purpose::Changes => (0, lock_timeout_ms),
-            Purpose::Scans => (super::SCAN_MS, lock_timeout_ms),
-            Purpose::Schema => (0, super::SCHEMA_LOCK_MS),
+            Purpose::Changes => (0, lock_timeout_ms, idle),
+            Purpose::Scans => (super::SCAN_MS, lock_timeout_ms, idle),
+            Purpose::Schema => (0, super::SCHEMA_LOCK_MS, idle),
+            Purpose::Copy => (0, super::SCHEMA_LOCK_MS, 0),
         };
         format!(
             "SET statement_timeout = '{statement}ms'; SET lock_timeout = '{lock}ms'; \
-             SET idle_in_transaction_session_timeout = '{idle_in_transaction_timeout_ms}ms'; \
+             SET idle_in_transaction_session_timeout = '{idle}ms'; \
              SET synchronous_commit = '{}'; SET TIME ZONE 'UTC'; \
              SET default_transaction_isolation = 'read committed'",
             if purpose == Purpose::Counters { "off" } else { self.settings.synchronous_commit.name() },

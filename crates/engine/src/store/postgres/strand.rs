@@ -3,7 +3,7 @@
 //! Each connection takes a strand that nobody has written to for a while, or begins one. That is only a habit: what
 //! keeps two writers apart is that the head of a strand moves from one known place to the next, or not at all.
 
-use super::session::Session;
+use super::session::{Session, bound};
 use crate::error::Fault;
 use crate::store::events::{self, Head, Left, Trail};
 use crate::store::row::Row;
@@ -111,4 +111,19 @@ pub(super) async fn counted(session: &Session, strand: i64, event: Event) -> Res
         session.query(sql.postgres, &values).await.map_err(|error| super::session::look_fault(&error))?;
     let count = rows.first().map_or(Ok(0), |row| Row::Postgres(row).int(0))?;
     Ok(events::with_count(event, count))
+}
+
+/// Writes an event in the open transaction. Refused: another has written the same strand meanwhile.
+pub(super) async fn note(session: &Session, key: &Arc<TrailKey>, event: &Event) -> Result<(), Fault> {
+    let failed = |error: tokio_postgres::Error| super::session::look_fault(&error);
+    let strand = Strand::take(session, key).await.map_err(failed)?;
+    let (mut trail, first) = strand.trail(event.at);
+    for event in first.iter().chain([event]) {
+        let step = trail.add(event, event.user);
+        session.query(step.sql.postgres, &step.values).await.map_err(failed)?;
+    }
+    let Some(step) = trail.move_head() else { return Ok(()) };
+    let statement = session.prepared(step.sql.postgres).await.map_err(failed)?;
+    let moved = session.client().execute(&statement, &bound(&step.values)).await.map_err(failed)?;
+    if moved == 1 { Ok(()) } else { Err(Fault::Contended("the trail")) }
 }

@@ -71,6 +71,21 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path, steps: &[Migration]) -
     Ok(())
 }
 
+/// Refused: a schema that is not the one of these steps.
+pub(super) fn check_current(conn: &Connection, path: &Path, steps: &[Migration]) -> Result<(), OpenError> {
+    let done = applied(conn).map_err(|error| failed(path, "its list of migrations", &error))?;
+    check(path, &done, steps)?;
+    if done.len() == steps.len() {
+        return Ok(());
+    }
+    Err(refuse(format!(
+        "{} has schema {}, this program has {}: start the server of this program on it once",
+        path.display(),
+        done.len(),
+        steps.len()
+    )))
+}
+
 fn failed(path: &Path, what: &str, error: &rusqlite::Error) -> OpenError {
     refuse(format!("{}: {what}: {error}", path.display()))
 }

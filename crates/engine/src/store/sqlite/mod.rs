@@ -1,6 +1,7 @@
 //! How does one file hold everything, for one process that writes?
 
 mod connection;
+mod copy;
 mod fault;
 mod file;
 mod import;
@@ -34,6 +35,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{List, Request, Stopped, Writer};
 
+pub(super) use copy::CopySide;
 pub(super) use master::{is_bound, sealed_keys};
 
 /// A database file, open.
@@ -54,7 +56,7 @@ impl Sqlite {
     ///
     /// Refused, with nothing changed: an old SQLite, a network file system, a disk where log or sync can not be
     /// had, a damaged or foreign file, a schema newer than this program (REL-04, REL-05, REL-40); secrets that are
-    /// sealed under another master key (REL-33).
+    /// sealed under another master key (REL-33); a copy that is not finished.
     pub fn open(path: Option<&Path>, trail: Arc<TrailKey>, master: MasterKeyId) -> Result<Sqlite, OpenError> {
         connection::check_version()?;
         let home = file::Home::make(path)?;
@@ -63,6 +65,7 @@ impl Sqlite {
         let mut conn = connection::open_writer(home.path())?;
         connection::check_owner(&conn, home.path())?;
         migrate::migrate(&mut conn, home.path(), migrate::MIGRATIONS)?;
+        copy::check_finished(&conn, home.path())?;
         master::bind(&conn, home.path(), master)?;
         drop(lock);
         let readers = readers::Readers::open(home.path())?;
