@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use rustix::fs::{FlockOperation, flock};
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,40 @@ impl DataLock {
         if database.parent() != Some(&config.data) {
             places.push(beside(&database));
         }
-        places.iter().map(|path| lock(path, config)).collect::<Result<_, _>>().map(DataLock)
+        places
+            .iter()
+            .map(|path| {
+                let place = if path.starts_with(&config.data) { &config.data } else { path };
+                let taken = format!(
+                    "another server runs on {}; stop it, or give this one a folder of its own with --data",
+                    place.display()
+                );
+                lock(path, &taken)
+            })
+            .collect::<Result<_, _>>()
+            .map(DataLock)
+    }
+}
+
+impl DataLock {
+    /// Takes files of SQLite, whichever servers they may belong to: one with their folder as data directory, or with
+    /// another.
+    ///
+    /// Refused: a server has one of them; a directory can not be written.
+    pub fn of_files(databases: &[PathBuf]) -> Result<DataLock, String> {
+        let places = databases.iter().flat_map(|database| {
+            let folder = database.parent().unwrap_or(Path::new(""));
+            [folder.join("countersign.lock"), beside(database)]
+        });
+        // Two files in one folder have one of them in common.
+        let places: BTreeSet<PathBuf> = places.collect();
+        places
+            .iter()
+            .map(|path| {
+                lock(path, &format!("a server runs on {}; stop it first", path.with_extension("").display()))
+            })
+            .collect::<Result<_, _>>()
+            .map(DataLock)
     }
 }
 
@@ -32,7 +66,8 @@ fn beside(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn lock(path: &Path, config: &Config) -> Result<File, String> {
+/// `taken` is said when somebody else has it.
+fn lock(path: &Path, taken: &str) -> Result<File, String> {
     let told = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(told)?;
@@ -41,10 +76,7 @@ fn lock(path: &Path, config: &Config) -> Result<File, String> {
     let file = file.map_err(told)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(format!(
-            "another server runs on {}; stop it, or give this one a folder of its own with --data",
-            if path.starts_with(&config.data) { config.data.display() } else { path.display() }
-        )),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(taken.to_owned()),
         Err(error) => Err(format!("{}: can not be locked: {error}", path.display())),
     }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod configuration;
+mod database;
 pub mod dialect;
 mod doctor;
 mod init;
@@ -97,6 +98,9 @@ enum Command {
     /// The first administrator, administrators and admin keys
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Copy everything into another database
+    #[command(subcommand)]
+    Database(database::DatabaseCommand),
     /// List every request that is answered, and who may send it
     Routes {
         /// Print JSON
@@ -144,6 +148,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
             version::run(deps);
             Ok(())
         }
+        Command::Database(command) => terminal::block_on(database::run(command, &sources))?,
         Command::Init(args) => terminal::block_on(init::run(&args, &sources))?,
         Command::Serve { listen } => {
             sources.listen = listen;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The variable that may hold the database's password. It is no setting, so nothing ever prints it (SEC-111).
 pub const PASSWORD_VARIABLE: &str = "COUNTERSIGN_DATABASE_PASSWORD";
 /// The database's name in the data folder.
-const FILE: &str = "countersign.db";
+pub const FILE: &str = "countersign.db";
 
 /// What the setting `database` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,11 @@ impl Config {
     /// The database, with everything that it takes to open it.
     pub fn database(&self) -> Place {
         self.place(&self.databases.chosen)
+    }
+
+    /// What the setting `database` says.
+    pub fn chosen_database(&self) -> &Chosen {
+        &self.databases.chosen
     }
 
     /// A database of the operator's choice, with the password and the settings that are configured.

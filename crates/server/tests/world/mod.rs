@@ -103,7 +103,11 @@ pub struct World {
 impl World {
     /// A server with this configuration file and these settings over it.
     pub async fn new(file: &str, settings: &[(&str, &str)]) -> World {
-        let home = Home::new();
+        World::at(Home::new(), file, settings).await
+    }
+
+    /// As `new`, in a folder that is there.
+    pub async fn at(home: Home, file: &str, settings: &[(&str, &str)]) -> World {
         home.write("countersign.toml", file);
         // All tests come from one address, and most of them are not about how often that may ask.
         let usual = [("HASHING__MEMORY_KIB", "64"), ("LIMITS__ENABLED", "false")];
@@ -151,6 +155,13 @@ impl World {
     pub async fn stopped(&mut self) {
         let served = self.served.take().unwrap();
         tokio::time::timeout(PATIENCE, served).await.expect("the server does not stop").unwrap().unwrap();
+    }
+
+    /// Stops the server and gives its folder back.
+    pub async fn into_home(mut self) -> Home {
+        self.stop();
+        self.stopped().await;
+        self.home
     }
 
     /// A new connection.
