@@ -15,8 +15,10 @@ pub const BEATEN: &str = "other nodes keep changing the keys in the database; tr
 pub struct Secrets {
     /// Seals tickets.
     pub tickets: SecretBytes,
-    trail: SecretBytes,
-    master: SecretBytes,
+    /// Seals the audit trail.
+    pub trail: SecretBytes,
+    /// Secrets in the database are sealed under it.
+    pub master: SecretBytes,
 }
 
 impl Secrets {

@@ -109,12 +109,22 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
     let verified = run(&home, secret, &["audit", "verify", "--database", &url]);
     assert_eq!(verified.0, 0, "{verified:?}");
     let export = run(&home, secret, &["user", "export", "--database", &url]);
+    let rotated = run(&home, secret, &["key", "rotate", "native", "--database", &url]);
+    assert_eq!(rotated.0, 0, "{rotated:?}");
+    let keys = |database: &str| {
+        let listed = run(&home, secret, &["key", "list", "--json", "--database", database]).1;
+        let listed: Value = serde_json::from_str(&listed).unwrap_or_else(|error| panic!("{error}: {listed}"));
+        let ids = listed.as_array().unwrap().iter().map(|key| text(key, "id"));
+        ids.collect::<Vec<_>>()
+    };
+    assert_ne!(keys(&url), keys(SQLITE), "nothing was rotated");
 
     let back = copied(&home, secret, &["--from", &url, "--to", "sqlite:data/back.db"]);
     assert_eq!(back["finished"], json!(true), "{back}");
     let again = run(&home, secret, &["user", "export", "--database", "sqlite:data/back.db"]);
     assert!(again.0 == 0 && again.1 == export.1 && export.1.lines().count() == 2, "{again:?}");
     let file = format!("sqlite:{}", home.path("data/back.db").display());
+    assert_eq!(keys(&url), keys("sqlite:data/back.db"));
     let world = World::at(home, FILE, &[("DATABASE", &file)]).await;
     goes_on(&world, users).await;
     let home = world.into_home().await;

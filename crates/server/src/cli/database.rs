@@ -1,10 +1,12 @@
 //! How does everything move from one database to another?
 
 use super::terminal::{Ended, err, line, out};
+use super::user;
 use crate::config::database::{self, Chosen};
 use crate::config::{Config, Sources};
-use crate::keys::{KeyFaults, Keys};
+use crate::keys::Keys;
 use crate::lock::DataLock;
+use crate::opening::Secrets;
 use clap::{Args, Subcommand};
 use engine::{Chance, Clock, CopyFault, CopyOrder, CopyReport, CopyStep, copy_database, rehearse_copy};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -78,7 +80,7 @@ pub async fn run(command: DatabaseCommand, sources: &Sources) -> Result<(), Ende
         return Err(Ended::wrong_one(format!("{}: there is no database to be copied", file.display())));
     }
     let _lock = if args.dry_run { None } else { Some(lock(&from, &to, args.ahead)?) };
-    let order = order(&from, &to, args.ahead).await?;
+    let (keys, order) = order(&from, &to, args.ahead).await?;
     if args.dry_run {
         return rehearse(&args, &order, &target).await;
     }
@@ -88,6 +90,9 @@ pub async fn run(command: DatabaseCommand, sources: &Sources) -> Result<(), Ende
         copy_database(&order, &|step| watch.see(step)).await.map_err(|fault| ended(fault, &target))?;
     watch.end();
     tell(&args, &report, (&source, &target), began.elapsed().as_secs_f64());
+    if report.finished {
+        bring_keys(&keys, &to).await?;
+    }
     if report.is_equal() && (report.finished || args.ahead) { Ok(()) } else { Err(unfinished(&report)) }
 }
 
@@ -142,21 +147,32 @@ fn lock(from: &Config, to: &Config, ahead: bool) -> Result<DataLock, Ended> {
     DataLock::of_files(&files).map_err(|fault| Ended::wrong_one(format!("{fault}{hint}")))
 }
 
-async fn order(from: &Config, to: &Config, ahead: bool) -> Result<CopyOrder, Ended> {
+/// The keys of the source, and the order with what has to be known of them.
+async fn order(from: &Config, to: &Config, ahead: bool) -> Result<(Keys, CopyOrder), Ended> {
     let (clock, chance) = (Clock::System, Chance::System);
-    let wrong = |fault: KeyFaults| Ended::wrong_one(fault.to_string());
-    let keys = Keys::of(from);
-    keys.tickets(&chance, clock.now()).await.map_err(wrong)?;
-    Ok(CopyOrder {
+    let mut keys = Keys::find(from, &chance).await.map_err(|fault| Ended::wrong_one(fault.to_string()))?;
+    let secrets = Secrets::read(&mut keys, &clock, &chance).await;
+    let secrets = secrets.map_err(|faults| Ended::wrong(faults.into_iter().map(|fault| fault.0)))?;
+    let order = CopyOrder {
         from: from.database(),
         to: to.database(),
         source: shown(from),
-        trail_secret: keys.trail().map_err(wrong)?,
-        master_key: keys.master(&chance).await.map_err(wrong)?,
+        trail_secret: secrets.trail,
+        master_key: secrets.master,
         ahead,
+        without_keys: from.database_file().is_some(),
         run: chance.bytes().map_err(Ended::failed)?,
         now: clock.now(),
-    })
+    };
+    Ok((keys, order))
+}
+
+/// Keys go with the database: into the rows of a PostgreSQL, or into the files of a folder that has older ones.
+async fn bring_keys(keys: &Keys, to: &Config) -> Result<(), Ended> {
+    if to.database_file().is_none() {
+        return user::open(to).await.map(engine::Engine::close);
+    }
+    keys.renew_files(to).map_err(Ended::failed)
 }
 
 async fn rehearse(args: &CopyArgs, order: &CopyOrder, target: &str) -> Result<(), Ended> {

@@ -199,6 +199,16 @@ impl Keys {
         rows.write_files(&self.folder)
     }
 
+    /// Writes the keys of a PostgreSQL over the files of an installation that was moved there and comes back. Where there are no
+    /// files, they are written when they are first needed.
+    pub fn renew_files(&self, config: &Config) -> Result<(), KeyFaults> {
+        let folder = config.key_folder();
+        match &self.home {
+            Home::Rows(rows) if home::file(&folder, TICKETS).exists() => rows.write_files(&folder),
+            Home::Rows(_) | Home::Files(_) => Ok(()),
+        }
+    }
+
     /// The secret that seals the audit trail; made together with the ticket secret.
     pub fn trail(&self) -> Result<SecretBytes, KeyFaults> {
         let place = self.home.place(TICKETS);

@@ -22,6 +22,7 @@ pub(in crate::store) use words::Tongue;
 pub(in crate::store) use tables::LEFT_OUT;
 
 use super::Place;
+use super::keys::TABLE as KEYS;
 use super::sql::Sql;
 use super::value::Value;
 use crate::error::{Fault, OpenError};
@@ -98,6 +99,8 @@ pub struct CopyOrder {
     /// The source is in use. What it had at one moment is copied, and the target is not finished: it waits for another
     /// run.
     pub ahead: bool,
+    /// The source's keys are files, and what lies in its database is older: the target gets none.
+    pub without_keys: bool,
     /// Tells runs apart; 16 random bytes.
     pub run: [u8; 16],
     /// The time of the event in the target's trail.
@@ -206,7 +209,12 @@ pub async fn copy(
     let mut report = CopyReport::default();
     for table in TABLES {
         tell(CopyStep::Table(table.name));
-        report.tables.push(bring(table, (&mut source, &mut target), fresh, tell).await?);
+        let first = if order.without_keys && table.name == KEYS {
+            Page { is_last: true, ..Page::default() }
+        } else {
+            source.page(table, None).await?
+        };
+        report.tables.push(bring(table, first, (&mut source, &mut target), fresh, tell).await?);
     }
     target.count_on(source.numbers().await?).await?;
     tell(CopyStep::Comparing);
@@ -247,16 +255,16 @@ fn bond(order: &CopyOrder) -> Result<Bond, OpenError> {
     Ok(Bond { master: master.id(), trail: Arc::new(trail), run: order.run })
 }
 
-/// Makes one table of the target like that of the source. The next page is read while one is written.
+/// Makes one table of the target like that of the source, from its first page on. The next page is read while one is written.
 async fn bring(
     table: &'static Table,
+    mut page: Page,
     (source, target): (&mut Side, &mut Side),
     fresh: bool,
     tell: &(dyn Fn(CopyStep) + Send + Sync),
 ) -> Result<CopiedTable, Fault> {
     let mut sum = Sum::new(table);
     let (mut written, mut removed) = (0, 0);
-    let mut page = source.page(table, None).await?;
     loop {
         sum.add(&page.lines);
         let end = page.end(table);

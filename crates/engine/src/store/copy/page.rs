@@ -134,6 +134,10 @@ mod tests {
     use crate::store::copy::tables::TABLES;
     use crate::store::value::values;
 
+    macro_rules! line {
+        ($($value:expr),*) => { values![$($value),*].to_vec() };
+    }
+
     fn table(name: &str) -> &'static Table {
         TABLES.iter().find(|table| table.name == name).unwrap()
     }
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn a_difference_names_what_is_new_changed_and_gone() {
         let heads = table("hash_schemes");
-        let lines = |names: &[&'static str]| names.iter().map(|name| values![*name]).collect::<Vec<_>>();
+        let lines = |names: &[&'static str]| names.iter().map(|name| line![*name]).collect::<Vec<_>>();
         let found = Difference::between(heads, &lines(&["a", "c", "d"]), lines(&["b", "c", "é"]));
         assert_eq!(found, Difference { put: lines(&["a", "d"]), gone: lines(&["b", "é"]) });
         assert!(Difference::between(heads, &lines(&["a", "b"]), lines(&["a", "b"])).is_empty());
@@ -150,7 +154,7 @@ mod tests {
         let found = Difference::between(gone, &[line(1, 1), line(2, 9)], vec![line(1, 1), line(2, 2)]);
         assert_eq!(found, Difference { put: vec![line(2, 9)], gone: vec![] });
         let counted = table("letters_counted");
-        let line = |count: i64| values!["a@b.c", "reset", 5_i64, count];
+        let line = |count: i64| line!["a@b.c", "reset", 5_i64, count];
         let found = Difference::between(counted, &[line(3)], vec![line(2)]);
         assert_eq!(found, Difference { put: vec![line(3)], gone: vec![line(3)[..3].to_vec()] });
     }
@@ -164,12 +168,12 @@ mod tests {
         };
         let different = [
             vec![],
-            vec![values!["ab", "c"]],
-            vec![values!["a", "bc"]],
-            vec![values!["abc"]],
+            vec![line!["ab", "c"]],
+            vec![line!["a", "bc"]],
+            vec![line!["abc"]],
             vec![vec![Value::owned(b"ab"), Value::from("c")]],
-            vec![values!["ab", "c", 1_i64]],
-            vec![values!["ab", "c", true]],
+            vec![line!["ab", "c", 1_i64]],
+            vec![line!["ab", "c", true]],
             vec![vec![Value::from("ab"), Value::from("c"), Value::Null]],
         ];
         for (at, one) in different.iter().enumerate() {
@@ -177,6 +181,6 @@ mod tests {
                 assert_ne!(sum(one), sum(other), "{one:?} {other:?}");
             }
         }
-        assert_eq!(sum(&[values!["ab", "c"]]), sum(&[values!["ab", "c"]]));
+        assert_eq!(sum(&[line!["ab", "c"]]), sum(&[line!["ab", "c"]]));
     }
 }

@@ -63,6 +63,11 @@ pub(in crate::store) struct Table {
 }
 
 impl Table {
+    /// Whether rows of it say that a database is in use. A command that only looked has left its keys there.
+    pub fn tells(&self) -> bool {
+        !["master_key", "keys"].contains(&self.name)
+    }
+
     /// A column of the key.
     pub fn keys(&self) -> &'static [(&'static str, Kind)] {
         &self.columns[..self.key]
@@ -279,5 +284,6 @@ pub(in crate::store) const LEFT_OUT: &[(&str, &str)] = &[
         "limits of the last minutes, which one node alone has in its memory and forgets with a restart",
     ),
     ("suspects", "limits of the last minutes, as above"),
+    ("letter_turns", "made with the schema; rows to wait at, which say nothing"),
     ("sqlite_sequence", "numbers go along, but each database keeps them in its own way"),
 ];

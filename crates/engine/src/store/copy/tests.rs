@@ -64,6 +64,7 @@ fn order(from: &Place, to: &Place) -> CopyOrder {
         trail_secret: SecretBytes::new(TRAIL),
         master_key: SecretBytes::new(MASTER),
         ahead: false,
+        without_keys: false,
         run,
         now: at(5000),
     }
@@ -463,6 +464,20 @@ fn a_text_that_postgresql_can_not_hold_is_named() {
         assert!(said.contains("sessions 103: user_agent holds a NUL character"), "{said}");
         sql(&first, "UPDATE sessions SET user_agent = 'ab' WHERE id = 103");
         assert!(run(&order(&first, &target)).await.finished);
+    });
+}
+
+#[test]
+fn keys_that_are_older_than_files_stay_behind() {
+    wait(async {
+        let folder = Folder::new();
+        let (first, target) = (folder.file("first.db"), folder.file("second.db"));
+        filled(&first).await;
+        assert!(run(&ahead(&first, &target)).await.is_equal());
+        let report = run(&CopyOrder { without_keys: true, ..order(&first, &target) }).await;
+        let keys = report.tables.iter().find(|table| table.name == "keys").unwrap();
+        assert_eq!((report.finished, keys.rows, keys.removed, keys.target_rows), (true, 0, 1, 0));
+        assert!(open(&target).await.sealed_keys().await.unwrap().is_empty());
     });
 }
 

@@ -328,7 +328,7 @@ async fn check_there(
 }
 
 async fn check_empty(session: &Session, teller: &Teller<'_>) -> Result<(), OpenError> {
-    for table in TABLES.iter().filter(|table| table.name != "master_key") {
+    for table in TABLES.iter().filter(|table| table.tells()) {
         let found = count(session, table).await.map_err(|error| teller.failed(&error))?;
         if found > 0 {
             return Err(teller.say(not_empty(table, found)));
