@@ -23,9 +23,11 @@ pub(super) fn shape(steps: &[Step<'_>]) -> Option<Shape> {
         };
         rows_apart && known
     };
-    // Two exchanges in one list would be about the same session.
+    // Two exchanges in one list would be about the same session, and the parts of one statement are run in no known
+    // order: of two events the second could have the lower number.
     let once = |sql: &'static Sql| steps.iter().filter(|step| std::ptr::eq(step.sql, sql)).count() <= 1;
-    (steps.len() > 1 && steps.iter().all(fits) && once(&sessions::ROTATE) && once(&sessions::NOTE_SEEN))
+    let [rotate, seen, add] = [&sessions::ROTATE, &sessions::NOTE_SEEN, &events::ADD].map(once);
+    (steps.len() > 1 && steps.iter().all(fits) && rotate && seen && add)
         .then(|| steps.iter().map(|step| std::ptr::from_ref(step.sql).addr()).collect())
 }
 
@@ -81,6 +83,7 @@ mod tests {
         assert!(shape(&[rotate(), add()]).is_some());
         assert!(shape(&[rotate(), rotate(), add()]).is_none());
         assert!(shape(&[seen(), seen()]).is_none());
+        assert!(shape(&[rotate(), add(), add()]).is_none());
         assert!(shape(&[rotate()]).is_none());
     }
 }
