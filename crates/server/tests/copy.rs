@@ -197,6 +197,24 @@ fn a_copy_that_is_killed_goes_on_and_is_whole_in_the_end() {
 }
 
 #[test]
+fn between_two_servers_each_has_a_password_of_its_own() {
+    let home = Home::new();
+    let said = run(&home, "hunter22", &["user", "add", "ana", "--no-password"]);
+    assert_eq!(said.0, 0, "{said:?}");
+    let ((_one, first, from), (_other, second, to)) = (postgres(), postgres());
+    copied(&home, first.password(), &["--from", SQLITE, "--to", &from]);
+    home.write_mode("first", first.password(), 0o600);
+    let order = ["--from", &from, "--to", &to, "--from-password-file", "first"];
+    assert_eq!(copied(&home, second.password(), &order)["finished"], json!(true));
+    let listed = run(&home, second.password(), &["user", "list", "--database", &to]);
+    assert!(listed.0 == 0 && listed.1.contains("ana"), "{listed:?}");
+    home.write_mode("first", "wrong", 0o600);
+    let said = run(&home, second.password(), &[&["database", "copy"], &order[..]].concat());
+    assert!(said.0 == 2 && said.2.contains("password authentication failed"), "{said:?}");
+    assert!(!said.2.contains(first.password()));
+}
+
+#[test]
 fn a_copy_that_makes_no_sense_is_refused_and_nothing_is_made() {
     let home = Home::new();
     let said = run(&home, "hunter22", &["database", "copy", "--from", SQLITE, "--to", "sqlite:b.db"]);
