@@ -1,7 +1,11 @@
 //! What does a client see while the PostgreSQL behind the server is gone, silent or replaced? (REL-21, REL-22, REL-23,
 //! REL-28)
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is the answer of a test, and its figures are for people"
+)]
 
 #[path = "trouble/failover.rs"]
 mod failover;

@@ -182,7 +182,8 @@ async fn a_thousand_connections_that_die_at_a_commit_harm_nobody() {
     }
     proxy.cut_nothing();
     let [asked, faults] = [&sum.asked, &sum.faults].map(|count| count.load(Ordering::Relaxed));
-    println!("{asked} questions, {faults} answered with a fault, {} accounts", accounts.len());
+    // Nearly always it is found out in time what became of a commit.
+    assert!(faults * 20 < asked, "{faults} of {asked} questions were answered with a fault");
     // Nothing that was acknowledged is lost: the last password opens each account, the last token lives.
     for account in &accounts {
         if let Some(tokens) = &account.tokens {

@@ -200,7 +200,7 @@ impl Client {
             counted: [Counted::default(); 4],
         };
         account.counted[0].known = 1;
-        account.sessions.extend(made.first().map(|made| Session::of(made)));
+        account.sessions.extend(made.first().map(Session::of));
         self.accounts.push(account);
         if made.is_empty() {
             // A try without an answer has made it, and so it opens with its password.

@@ -2,10 +2,11 @@
 
 use super::{Tokens, node, refresh, sign_in, sign_up, until_ready};
 use crate::world::{Reply, World};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use testbed::Cluster;
+use testbed::{Access, Cluster};
 use tokio::task::block_in_place;
 
 const CLIENTS: usize = 4;
@@ -82,6 +83,12 @@ async fn first_write(node: &World) -> Duration {
     }
 }
 
+/// The address of a database on two servers.
+fn both(access: &Access, other: SocketAddr) -> String {
+    let (user, password, name) = (access.user(), access.password(), access.name());
+    format!("postgres://{user}:{password}@{},{other}/{name}", access.address())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_standby_that_takes_over_has_everything_and_the_old_primary_gets_nothing_more() {
     let primary = Cluster::setup().start();
@@ -92,14 +99,7 @@ async fn a_standby_that_takes_over_has_everything_and_the_old_primary_gets_nothi
     });
     let database = primary.database();
     let access = database.access();
-    let url = format!(
-        "postgres://{}:{}@{},{}/{}",
-        access.user(),
-        access.password(),
-        primary.address(),
-        standby.address(),
-        access.name()
-    );
+    let url = both(access, standby.address());
     let node = Arc::new(node(&url).await);
     let over = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> =

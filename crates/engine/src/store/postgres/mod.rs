@@ -266,44 +266,9 @@ impl Shared {
                     return Err(Fault::Database("the database took too long for a change".to_owned()));
                 }
             };
-            let why = match run {
-                Run::Done(applied) => {
-                    self.writers.give(writer);
-                    return Ok(Ok(applied));
-                }
-                Run::Conflict(conflict) => {
-                    self.writers.give(writer);
-                    return Ok(Err(conflict));
-                }
-                Run::Failed(fault) => {
-                    self.writers.give(writer);
-                    return Err(fault);
-                }
-                Run::Again => {
-                    self.writers.give(writer);
-                    "other changes were always in the way".to_owned()
-                }
-                Run::Moved => {
-                    writer.strand = None;
-                    self.writers.give(writer);
-                    "the trail always had moved on".to_owned()
-                }
-                Run::Lost(why) => {
-                    writer.abandon();
-                    why
-                }
-                Run::Perhaps(proof, why) => {
-                    let strand = writer.abandon();
-                    let known = match proof {
-                        Some(proof) => self.settle(changes, strand, proof, end).await,
-                        None => None,
-                    };
-                    match known {
-                        Some(Known::Answer(recorded)) => return recorded,
-                        Some(Known::NotApplied) => why,
-                        None => return Err(Fault::Database(why)),
-                    }
-                }
+            let why = match self.next(run, writer, changes, end).await {
+                Next::Answer(recorded) => return recorded,
+                Next::Again(why) => why,
             };
             tries += 1;
             if tries == TRIES || Instant::now() >= end {
@@ -312,6 +277,38 @@ impl Shared {
             tokio::time::sleep(slot::spread(pause)).await;
             pause *= 2;
         }
+    }
+
+    /// What follows from a run, with the connection given back or ended.
+    async fn next(&self, run: Run, mut writer: Writer, changes: &[Change], end: Instant) -> Next {
+        let (answer, writer) = match run {
+            Run::Done(applied) => (Next::Answer(Ok(Ok(applied))), writer),
+            Run::Conflict(conflict) => (Next::Answer(Ok(Err(conflict))), writer),
+            Run::Failed(fault) => (Next::Answer(Err(fault)), writer),
+            Run::Again => (Next::Again("other changes were always in the way".to_owned()), writer),
+            Run::Moved => {
+                writer.strand = None;
+                (Next::Again("the trail always had moved on".to_owned()), writer)
+            }
+            Run::Lost(why) => {
+                writer.abandon();
+                return Next::Again(why);
+            }
+            Run::Perhaps(proof, why) => {
+                let strand = writer.abandon();
+                let known = match proof {
+                    Some(proof) => self.settle(changes, strand, proof, end).await,
+                    None => None,
+                };
+                return match known {
+                    Some(Known::Answer(recorded)) => Next::Answer(recorded),
+                    Some(Known::NotApplied) => Next::Again(why),
+                    None => Next::Answer(Err(Fault::Database(why))),
+                };
+            }
+        };
+        self.writers.give(writer);
+        answer
     }
 
     /// Finds out what became of a list whose answer was lost (REL-24). None: it can not be known in time.
@@ -344,6 +341,14 @@ impl Shared {
         };
         tokio::time::timeout_at(end, search).await.ok().flatten()
     }
+}
+
+/// What follows from one try.
+enum Next {
+    /// This is the answer.
+    Answer(Recorded),
+    /// Nothing is written; another try may succeed.
+    Again(String),
 }
 
 /// What was found out about a list whose answer was lost.

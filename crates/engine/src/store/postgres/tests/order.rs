@@ -19,6 +19,7 @@ const CROWD: usize = 20;
 /// Lists that each of them sends, of every kind in turn.
 const LISTS: usize = 60;
 
+#[expect(clippy::too_many_lines, reason = "one table of all lists")]
 /// The lists of the verbs that write about one user, in the order of the rules that make them.
 fn lists(user: UserId, number: u32) -> Vec<Vec<Change>> {
     let sessions = [SessionId(1 + i64::from(number % 4)), SessionId(1 + i64::from((number + 1) % 4))];

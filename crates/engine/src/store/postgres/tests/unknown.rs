@@ -173,10 +173,9 @@ async fn writer(access: &Access, strand: Option<Strand>) -> Writer {
 async fn cut_off(proxy: &Proxy, access: &Access, side: Side, changes: &[Change]) -> (list::Proof, Strand) {
     let mut writer = writer(access, None).await;
     proxy.cut(At::Commit, side, 1);
-    match list::run(&mut writer, changes).await {
-        Run::Perhaps(Some(proof), _) => (proof, writer.abandon().unwrap()),
-        run => panic!("{run:?}"),
-    }
+    let run = list::run(&mut writer, changes).await;
+    let Run::Perhaps(Some(proof), _) = run else { panic!("{run:?}") };
+    (proof, writer.abandon().unwrap())
 }
 
 #[test]
