@@ -19,6 +19,9 @@ pub struct Presented {
     /// Whether it belongs to this family: the token in force, made again with what this one says, has the digest
     /// in the row. It fails for a token of another life of the same session number (a restored backup).
     pub genuine: bool,
+    /// Exchanges from this moment on may have gone unanswered, because the database was away: their predecessors are
+    /// still good.
+    pub unanswered_since: Option<Moment>,
 }
 
 /// The digests on both sides of an exchange.
@@ -66,7 +69,9 @@ pub fn judge(
         Rotation::Keep => 0,
     };
     let predecessor = presented.counter.checked_add(1) == Some(session.counter);
-    if predecessor && grace > 0 && scene.now <= session.rotated_at.plus_seconds(grace) {
+    let unanswered = presented.unanswered_since.is_some_and(|since| session.rotated_at >= since);
+    let in_time = unanswered || scene.now <= session.rotated_at.plus_seconds(grace);
+    if predecessor && grace > 0 && in_time {
         return Judgement::grant(Renewal::Again, Vec::new());
     }
     let end = Change::EndSession { session: session.id, reason: EndReason::RefreshReuse, at: scene.now };
@@ -143,7 +148,7 @@ mod tests {
     }
 
     fn genuine(counter: u32) -> Presented {
-        Presented { counter, genuine: true }
+        Presented { counter, genuine: true, unanswered_since: None }
     }
 
     #[test]
@@ -177,8 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn a_predecessor_whose_exchange_may_have_gone_unanswered_is_good_for_longer() {
+        let rotated = Session { rotated_at: NOW.plus_seconds(-40), ..session() };
+        for (since, expected) in
+            [(-40, Ok(Renewal::Again)), (-41, Ok(Renewal::Again)), (-39, Err(Refusal::TokenReused))]
+        {
+            let unanswered_since = Some(NOW.plus_seconds(since));
+            let judgement = ruling(&rotated, &account(), Presented { unanswered_since, ..genuine(4) });
+            assert_eq!(judgement.result, expected, "{since}");
+            // It is no way back for older ones.
+            let judgement = ruling(&rotated, &account(), Presented { unanswered_since, ..genuine(3) });
+            assert_eq!(judgement.result, Err(Refusal::TokenReused));
+        }
+    }
+
+    #[test]
     fn a_token_of_no_such_family_harms_nobody() {
-        for presented in [Presented { counter: 3, genuine: false }, genuine(6)] {
+        for presented in [Presented { genuine: false, ..genuine(3) }, genuine(6)] {
             let judgement = ruling(&session(), &account(), presented);
             assert_eq!(judgement.result, Err(Refusal::TokenInvalid));
             assert!(judgement.changes.is_empty());

@@ -46,6 +46,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use tokio::sync::Notify;
 use value::Value;
 
@@ -72,6 +73,15 @@ pub struct Taken {
     pub email: bool,
     /// The user name.
     pub username: bool,
+}
+
+/// When the database was away, as this process saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// So long ago it was noticed.
+    pub began: Duration,
+    /// So long ago it was over; nothing while it lasts.
+    pub ended: Duration,
 }
 
 /// What an import did, or would have done.
@@ -220,6 +230,14 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.is_writable(),
             Backend::Postgres(postgres) => postgres.is_writable(),
+        }
+    }
+
+    /// When the database was away last, if it ever was. One in a file never is.
+    pub fn last_outage(&self) -> Option<Outage> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => postgres.last_outage(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{TRIES, Turn};
 use crate::error::{Error, Fault};
 use crate::mint::{Place, Span, new_session};
 use domain::change::Change;
-use domain::contract::{RefreshForm, RefreshPlan};
+use domain::contract::{RefreshForm, RefreshPlan, Rotation};
 use domain::event::EventKind;
 use domain::id::SessionId;
 use domain::outcome::{Minted, Outcome, Tokens};
@@ -16,6 +16,10 @@ use domain::session::Session;
 use domain::time::Moment;
 use domain::token::{Digest, Kind};
 use domain::user::Account;
+use std::time::Duration;
+
+/// So long before it was noticed a question can have begun that met an outage.
+const NOTICED: Duration = Duration::from_secs(5);
 
 /// A refresh token whose form, signature or seal is good.
 pub(super) struct Held {
@@ -173,8 +177,23 @@ impl Turn<'_> {
             mint.digest(&plan.form, Place { counter: session.counter, ..held.place })
         };
         let next = Place { counter: session.counter.saturating_add(1), ..held.place };
-        let presented = Presented { counter, genuine: session.digest == Some(in_force) };
+        let presented = Presented {
+            counter,
+            genuine: session.digest == Some(in_force),
+            unanswered_since: self.unanswered_since(plan),
+        };
         (presented, Exchange { from: in_force, to: mint.digest(&plan.form, next) })
+    }
+
+    /// From when on exchanges may have gone unanswered: the database was away until a moment ago, and whoever waits for
+    /// an answer since then has had no chance to ask again (REL-24).
+    fn unanswered_since(&self, plan: &RefreshPlan) -> Option<Moment> {
+        let Rotation::Rotate { grace_seconds } = plan.rotation else { return None };
+        let outage = self.engine.store().last_outage()?;
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let over = millis(outage.ended) > grace_seconds.saturating_mul(1000);
+        let since = self.scene.now.millis().saturating_sub(millis(outage.began.saturating_add(NOTICED)));
+        (!over).then_some(Moment::from_millis(since))
     }
 
     /// Whether a token belongs to this family, in force or not.

@@ -3,6 +3,7 @@
 use crate::world::{PASSWORD, World, access, refresh, sign_up};
 use countersign_engine::{Error, EventQuery};
 use domain::command::{Command, Login};
+use domain::contract::Rotation;
 use domain::house::RecoveryRules;
 use domain::outcome::{Outcome, Tokens};
 use domain::refusal::Refusal;
@@ -210,4 +211,31 @@ async fn a_thousand_connections_that_die_at_a_commit_harm_nobody() {
     let report = world.engine.verify_trail(None, None, |_| {}).await.unwrap();
     assert!(report.flaw.is_none(), "{:?}", report.flaw);
     assert!(!world.engine.events(&EventQuery::default(), 1).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_outage_longer_than_the_grace_ends_no_family() {
+    let database = Cluster::shared().database();
+    let proxy = Proxy::start(database.access().address());
+    let through = database.access().at(proxy.address());
+    let mut world = World::node(&through, RecoveryRules::default()).await;
+    world.contract.refresh.as_mut().unwrap().rotation = Rotation::Rotate { grace_seconds: 2 };
+    world.add("jane").await;
+    let first = refresh(&world.sign_in("jane").await).to_owned();
+    // The answer to this one never arrives.
+    let second = refresh(&world.refresh(&first).await.unwrap()).to_owned();
+    proxy.refuse();
+    proxy.drop_all();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!world.engine.is_ready());
+    proxy.pass();
+    let began = Instant::now();
+    while !world.engine.is_ready() {
+        assert!(began.elapsed() < LONGEST, "the database is back and not used");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(refresh(&world.refresh(&first).await.unwrap()), second);
+    // Soon after, a predecessor is what it always is.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(world.refresh(&first).await.unwrap_err(), Refusal::TokenReused);
 }

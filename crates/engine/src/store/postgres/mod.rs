@@ -23,7 +23,7 @@ use super::address::{PostgresAddress, PostgresSettings};
 use super::feed::Feed;
 use super::row::Row;
 use super::value::Value;
-use super::{GONE, ImportSum, refuse, sessions};
+use super::{GONE, ImportSum, Outage, refuse, sessions};
 use crate::error::{Fault, OpenError};
 use crossbeam_channel::Receiver;
 use domain::change::{Applied, Change, Conflict};
@@ -36,7 +36,7 @@ use session::{Gate, Purpose, Session};
 pub(crate) use shares::Shares;
 use slot::Common;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use strand::Strand;
 use tokio::sync::Notify;
@@ -53,6 +53,8 @@ const SCAN_MS: u64 = 10_000;
 const SCHEMA_LOCK_MS: u64 = 2000;
 /// How long the first connections may take.
 const OPENING: Duration = Duration::from_secs(5);
+/// A database that goes again so soon was not back.
+const SAME_OUTAGE: Duration = Duration::from_secs(10);
 /// From the moment a list is asked for to its answer; a client is told after at most three seconds (REL-22).
 const PATIENCE: Duration = Duration::from_millis(2500);
 /// How often a list is tried that got in the way of another (REL-25).
@@ -82,6 +84,8 @@ struct Shared {
     writers: Writers,
     /// Whether the database answered the last time and takes writes.
     beats: AtomicBool,
+    /// When it was away last: from, and until.
+    away: Mutex<Option<(Instant, Option<Instant>)>>,
     /// For messages.
     hosts: String,
 }
@@ -112,6 +116,7 @@ impl Postgres {
             node: node(),
             writers: Writers::keep(&common, settings.writers, wait, &trail),
             beats: AtomicBool::new(true),
+            away: Mutex::default(),
             hosts,
         };
         shared.wait_until_there().await?;
@@ -199,6 +204,15 @@ impl Postgres {
         tokio::spawn(async move { drop(shared.readers.query("NOTIFY countersign", &[]).await) });
     }
 
+    /// When the database was away last; see [`super::Store::last_outage`].
+    pub fn last_outage(&self) -> Option<Outage> {
+        let away = *self.shared.away.lock().unwrap_or_else(PoisonError::into_inner);
+        away.map(|(began, ended)| Outage {
+            began: began.elapsed(),
+            ended: ended.map_or(Duration::ZERO, |ended| ended.elapsed()),
+        })
+    }
+
     /// Whether the database answers and takes writes at this moment.
     pub fn is_writable(&self) -> bool {
         let Shared { beats, readers, writers, .. } = &*self.shared;
@@ -219,6 +233,7 @@ async fn pulse(shared: Weak<Shared>) {
         tokio::time::sleep(PULSE).await;
         let Some(shared) = shared.upgrade() else { return };
         let beats = shared.readers.beats(BEAT).await;
+        shared.note_beat(beats);
         if shared.beats.swap(beats, Ordering::Relaxed) && !beats {
             tracing::error!(database = shared.hosts, "the database does not answer, or takes no writes");
         }
@@ -232,6 +247,18 @@ async fn pulse(shared: Weak<Shared>) {
 }
 
 impl Shared {
+    /// Notes when the database goes and comes back. What follows soon after is the same outage.
+    fn note_beat(&self, beats: bool) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        *away = match (*away, beats) {
+            (Some((began, Some(ended))), false) if now - ended < SAME_OUTAGE => Some((began, None)),
+            (None | Some((_, Some(_))), false) => Some((now, None)),
+            (Some((began, None)), true) => Some((began, Some(now))),
+            (away, _) => away,
+        };
+    }
+
     /// Waits for the first connections. Refused: they do not come, though one came a moment ago.
     async fn wait_until_there(&self) -> Result<(), OpenError> {
         let end = Instant::now() + OPENING;
