@@ -1,5 +1,6 @@
 //! What do second factors promise when somebody plays against them?
 
+use crate::base::Base;
 use crate::world::{PASSWORD, World, access, jwt, opaque, refresh, sign_up};
 use countersign_engine::Who;
 use domain::command::{Command, Login};
@@ -256,10 +257,8 @@ async fn twenty_at_once_with_one_recovery_code_are_one_success_and_new_codes_can
 // SEC-86
 #[tokio::test]
 async fn seeds_and_codes_are_in_no_event_no_export_and_nowhere_in_the_database() {
-    let folder = std::env::temp_dir().join(format!("countersign-factors-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let place = countersign_engine::Place::File(folder.join("countersign.db"));
-    let world = World::kept(asking(opaque()), domain::limit::Limits::OFF, place).await;
+    let base = Base::that_stays();
+    let world = World::kept(asking(opaque()), domain::limit::Limits::OFF, base.place()).await;
     let (bearer, seed, codes) = enrolled(&world).await;
     world.engine.export_users(None, 10).await.unwrap();
     let shown = world.ask(Some(&bearer), Command::ShowFactor).await.unwrap();
@@ -269,11 +268,9 @@ async fn seeds_and_codes_are_in_no_event_no_export_and_nowhere_in_the_database()
         serde_json::to_string(&world.engine.export_users(None, 10).await.unwrap()).unwrap()
     );
     let mut files = said.into_bytes();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        files.extend(std::fs::read(entry.unwrap().path()).unwrap());
-    }
+    files.extend(base.at_rest());
     assert!(
-        files.windows(4).any(|four| four == b"jane"),
+        base.at_rest().windows(4).any(|four| four == b"jane"),
         "the files that were looked through are the right ones"
     );
     let plain: Vec<String> = codes.iter().map(|code| code.expose().replace('-', "")).collect();
@@ -285,8 +282,6 @@ async fn seeds_and_codes_are_in_no_event_no_export_and_nowhere_in_the_database()
     for secret in secrets {
         assert!(!files.windows(secret.len()).any(|window| window == secret), "a secret is at rest in clear");
     }
-    drop(world);
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 // SEC-85

@@ -1,5 +1,6 @@
 //! How often may a password be tried, by whom, and what ends the wait? (SEC-11, SEC-17…27)
 
+use crate::base::Base;
 use crate::world::{PASSWORD, World, access, jwt, opaque, refresh, sign_up};
 use countersign_engine::{NewUserRequest, UserChange, Who};
 use domain::caller::Caller;
@@ -373,12 +374,8 @@ async fn a_family_is_exchanged_thirty_times_a_minute() {
 #[tokio::test]
 async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_not() {
     // SEC-11, SEC-17
-    let folder =
-        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("limits-{}", std::process::id()));
-    drop(std::fs::remove_dir_all(&folder));
-    std::fs::create_dir_all(&folder).unwrap();
-    let place = countersign_engine::Place::File(folder.join("limits.db"));
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone()).await;
+    let base = Base::that_stays();
+    let world = World::kept(opaque(), ACCOUNT_ONLY, base.place()).await;
     world.add("jane").await;
     let names = ["jane", "nobody"];
     for name in names {
@@ -388,7 +385,7 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
     }
     let World { engine, .. } = world;
     engine.close();
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place.clone()).await;
+    let world = World::kept(opaque(), ACCOUNT_ONLY, base.place()).await;
     for name in names {
         // Six failures in a row, so two seconds; the time of day went back meanwhile, and the wait begins anew.
         assert_eq!(seconds(&world.try_sign_in(name, PASSWORD).await.unwrap_err()), 2, "{name}");
@@ -397,8 +394,6 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
     assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
     let World { engine, .. } = world;
     engine.close();
-    let world = World::kept(opaque(), ACCOUNT_ONLY, place).await;
+    let world = World::kept(opaque(), ACCOUNT_ONLY, base.place()).await;
     assert_eq!(exhaust(&world, "jane").await, 5);
-    drop(world);
-    drop(std::fs::remove_dir_all(&folder));
 }

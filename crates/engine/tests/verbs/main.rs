@@ -1,19 +1,21 @@
 //! What do the verbs promise through the one door, alone and against each other?
+//!
+//! `verbs_on_postgres` is the same suite on the other database, with what only that one
+//! promises; see `base`.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 mod access;
 mod admin;
+pub(crate) mod base;
 mod breach;
 mod care;
-mod crowd;
 mod factors;
 mod family;
 mod foreign;
 mod fresh;
 mod limits;
 mod model;
-mod nodes;
 mod operator;
 mod page;
 mod passwords;
@@ -24,5 +26,4 @@ mod roles;
 mod sessions;
 mod sign_in;
 mod sign_up;
-mod unknown;
-mod world;
+pub(crate) mod world;

@@ -1,8 +1,8 @@
 //! A database, a clock and chance of one's own, with contracts of several kinds.
 
+use crate::base::Base;
 use countersign_engine::{
-    Breaches, Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place,
-    PostgresAddress, PostgresSettings, Settings,
+    Breaches, Chance, Clock, Engine, Error, EventQuery, HashSettings, NewUserRequest, Noted, Place, Settings,
 };
 use domain::admin::AdminRules;
 use domain::caller::{Bearer, Caller};
@@ -32,6 +32,8 @@ pub struct World {
     pub engine: Engine,
     pub contract: Contract,
     pub keys: KeySet,
+    /// Outlives the engine.
+    _base: Option<Base>,
 }
 
 pub fn key() -> Key {
@@ -39,7 +41,7 @@ pub fn key() -> Key {
 }
 
 /// Hashes that cost almost nothing.
-fn cheap() -> HashSettings {
+pub fn cheap() -> HashSettings {
     HashSettings {
         backend: Backend::Portable,
         params: Params::new(64, 1, 1).unwrap(),
@@ -49,15 +51,7 @@ fn cheap() -> HashSettings {
     }
 }
 
-async fn engine(house: House, hashing: HashSettings) -> Engine {
-    open(Place::Memory, hashing, house).await
-}
-
-async fn open(place: Place, hashing: HashSettings, house: House) -> Engine {
-    asking(place, hashing, house, None).await
-}
-
-async fn asking(place: Place, hashing: HashSettings, house: House, breaches: Option<Breaches>) -> Engine {
+async fn open(place: Place, hashing: HashSettings, house: House, breaches: Option<Breaches>) -> Engine {
     let secret: Vec<u8> = (0..32).collect();
     Engine::open(Settings {
         place,
@@ -75,6 +69,17 @@ async fn asking(place: Place, hashing: HashSettings, house: House, breaches: Opt
 }
 
 impl World {
+    async fn on(base: Base, contract: Contract, hashing: HashSettings, house: House) -> World {
+        let engine = open(base.place(), hashing, house, None).await;
+        World::of(engine, contract, Some(base))
+    }
+
+    /// Around an engine, with the database that goes with it.
+    pub fn of(engine: Engine, contract: Contract, base: Option<Base>) -> World {
+        let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
+        World { engine, contract, keys, _base: base }
+    }
+
     pub async fn new(contract: Contract) -> World {
         World::with_cap(contract, 50).await
     }
@@ -85,15 +90,13 @@ impl World {
     }
 
     pub async fn with_house(contract: Contract, house: House) -> World {
-        let keys = KeySet::new(key(), Vec::new(), HeaderPlan::default()).unwrap();
-        let limits = Limits::OFF;
-        World { engine: engine(House { limits, ..house }, cheap()).await, contract, keys }
+        let house = House { limits: Limits::OFF, ..house };
+        World::on(Base::new(), contract, cheap(), house).await
     }
 
     /// Where tries are counted. The clock stands still, so no budget fills up by itself.
     pub async fn limited(contract: Contract, limits: Limits) -> World {
-        let house = House { limits, ..House::default() };
-        World { engine: engine(house, cheap()).await, ..World::new(contract).await }
+        World::on(Base::new(), contract, cheap(), House { limits, ..House::default() }).await
     }
 
     pub async fn with_recovery(contract: Contract, recovery: RecoveryRules) -> World {
@@ -103,34 +106,15 @@ impl World {
     /// Where new passwords are looked up so.
     pub async fn with_breaches(contract: Contract, recovery: RecoveryRules, breaches: Breaches) -> World {
         let house = House { limits: Limits::OFF, recovery, ..House::default() };
-        World {
-            engine: asking(Place::Memory, cheap(), house, Some(breaches)).await,
-            ..World::new(contract).await
-        }
+        let base = Base::new();
+        let engine = open(base.place(), cheap(), house, Some(breaches)).await;
+        World::of(engine, contract, Some(base))
     }
 
     /// As `limited`, with a database that stays.
     pub async fn kept(contract: Contract, limits: Limits, place: Place) -> World {
         let house = House { limits, ..House::default() };
-        World { engine: open(place, cheap(), house).await, ..World::new(contract).await }
-    }
-
-    /// A node on a PostgreSQL, with the machine's clock and chance. All nodes have the same keys.
-    pub async fn node(access: &testbed::Access, recovery: RecoveryRules) -> World {
-        let secret: Vec<u8> = (0..32).collect();
-        let address = PostgresAddress::parse(&access.url()).unwrap();
-        let engine = Engine::open(Settings {
-            place: Place::Postgres(Box::new(address), PostgresSettings::default()),
-            ticket_secret: SecretBytes::new(secret.clone()),
-            trail_secret: SecretBytes::new(secret.clone()),
-            master_key: SecretBytes::new(secret),
-            hashing: cheap(),
-            clock: Clock::System,
-            chance: Chance::System,
-            house: House { limits: Limits::OFF, recovery, ..House::default() },
-            breaches: None,
-        });
-        World { engine: engine.await.unwrap(), ..World::new(opaque()).await }
+        World::of(open(place, cheap(), house, None).await, contract, None)
     }
 
     /// With these rules for administrators.
@@ -148,7 +132,7 @@ impl World {
         let params = Params::new(16 * 1024, 2, 1).unwrap();
         let hashing = HashSettings { params, workers: 1, queue: 8, ..cheap() };
         let house = House { limits: Limits::OFF, ..House::default() };
-        World { engine: engine(house, hashing).await, ..World::new(contract).await }
+        World::on(Base::new(), contract, hashing, house).await
     }
 
     pub fn caller(&self, bearer: Option<&str>) -> Caller<'_> {
