@@ -57,7 +57,11 @@ const SUSPECTED: &str =
     concat!("SELECT count(*) FROM suspects WHERE client = $1 AND at > ", now!("CAST($2 AS BIGINT)"), " - $3");
 const ABSOLVE: &str = "DELETE FROM suspects WHERE client = $1";
 const SWEEP: [&str; 2] = [
-    concat!("DELETE FROM budgets WHERE full_at < ", now!("CAST($1 AS BIGINT)"), " AND $2 > 0"),
+    concat!(
+        "DELETE FROM budgets WHERE full_at < ",
+        now!("CAST($1 AS BIGINT)"),
+        " AND CAST($2 AS BIGINT) > 0"
+    ),
     concat!("DELETE FROM suspects WHERE at < ", now!("CAST($1 AS BIGINT)"), " - $2"),
 ];
 
