@@ -10,7 +10,7 @@ use super::strand::{self, Strand};
 use super::writers::Writer;
 use crate::error::Fault;
 use crate::store::apply::{Answer, List, Question, looks_round, moment, tells, writes_late};
-use crate::store::events::{Head, Trail};
+use crate::store::events::{self, Head, Trail};
 use crate::store::links;
 use crate::store::row::Row;
 use crate::store::sql::Sql;
@@ -221,6 +221,10 @@ fn plan<'a>(
     steps.extend(first.map(|event| trail.add(event, None)));
     for (change, answer) in changes.iter().zip(answers) {
         steps.extend(list.steps(change, answer, trail)?);
+    }
+    if !changes.iter().any(|change| matches!(change, Change::PruneTrail { .. })) {
+        // A number that was given is gone, whatever becomes of the list: events come after all that can refuse it.
+        steps.sort_by_key(|step| std::ptr::eq(step.sql, &events::ADD));
     }
     let given = |change: &Change| if let Change::AddUser(user) = change { user.id } else { None };
     steps.extend(changes.iter().filter_map(given).map(|id| Step::any(&SKIP_TO, values![id.0])));
