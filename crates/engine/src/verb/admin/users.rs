@@ -6,6 +6,7 @@ use crate::error::{Error, Fault};
 use domain::admin::{NewPerson, Person, Scope};
 use domain::change::Change;
 use domain::event::EventKind;
+use domain::id::UserId;
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::input::{Flaw, Input, Rule};
 use domain::letter::Letter;
@@ -13,6 +14,7 @@ use domain::outcome::Outcome;
 use domain::refusal::Refusal;
 use domain::rule::manage;
 use domain::rule::recovery::{address_of, sent};
+use domain::rule::sign_up::{refusal, taken_flaws};
 use domain::session::EndReason;
 use domain::user::{NewUser, Status, User, UserEdit};
 use serde_json::Map;
@@ -47,6 +49,7 @@ impl Turn<'_> {
         {
             return Err(self.not_permitted(admin, None).await?);
         }
+        self.check_free(username.as_ref(), email.as_ref(), None).await?;
         let user = NewUser {
             id: None,
             uuid: self.engine.chance().uuid()?,
@@ -81,6 +84,18 @@ impl Turn<'_> {
         }
     }
 
+    /// Refused: names that belong to somebody else, all of them. The store would name the first one it meets.
+    async fn check_free(
+        &self,
+        username: Option<&(String, UsernameKey)>,
+        email: Option<&(String, EmailKey)>,
+        except: Option<UserId>,
+    ) -> Result<(), Error> {
+        let (email, username) = (email.map(|(_, key)| key), username.map(|(_, key)| key));
+        let taken = self.engine.store().taken(email, username, except, self.scene.now).await?;
+        refusal(taken_flaws(taken.username, taken.email)).map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
     /// Refused: a text that is no name; where roles are configured, one that is none of them.
     fn check_role(&self, role: &str) -> Result<(), Error> {
         check_names(Input::Role, [role])?;
@@ -95,6 +110,10 @@ impl Turn<'_> {
         person: &Person,
     ) -> Result<Outcome, Error> {
         let edit = read_person(person)?;
+        let account = self.touchable(admin, user).await?;
+        let (username, email) = (edit.username.as_ref(), edit.email.as_ref());
+        let (username, email) = (username.and_then(Option::as_ref), email.and_then(Option::as_ref));
+        self.check_free(username, email, Some(account.user.id)).await?;
         let change = |before: &User| {
             let edited = edit.applied_to(before);
             if edited.username.is_none() && edited.email.is_none() {
