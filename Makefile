@@ -13,7 +13,8 @@ test: ## install what the tests need, then run all of them
 
 test-long: ## crash rounds, property tests and the history of two nodes at full length
 	scripts/setup-tests.sh
-	COUNTERSIGN_CRASH_ROUNDS=200 COUNTERSIGN_MODEL_ROUNDS=2000 COUNTERSIGN_HISTORY_SECONDS=300 scripts/test.sh
+	COUNTERSIGN_DIFFERENTIAL_SEED=$$(date +%s) COUNTERSIGN_DIFFERENTIAL_TIMES=20 COUNTERSIGN_HISTORY_SECONDS=300 \
+	COUNTERSIGN_CRASH_ROUNDS=200 COUNTERSIGN_MODEL_ROUNDS=2000 scripts/test.sh
 
 check: ## format, lints, licences, duplicate crates
 	$(CARGO) fmt --all -- --check

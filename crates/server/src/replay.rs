@@ -182,7 +182,14 @@ impl Stage {
         user
     }
 
-    async fn act(&self, act: &Act, kept: &mut Kept) -> Result<(), String> {
+    /// The engine behind the door.
+    pub fn engine(&self) -> &Engine {
+        self.speaker.engine()
+    }
+
+    /// Does what is between requests, such as letting time pass, and keeps what comes of it. What is only kept from an
+    /// answer is for whoever has the answer. Refused: with a sentence.
+    pub async fn act(&self, act: &Act, kept: &mut Kept) -> Result<(), String> {
         match act {
             // `converse` keeps what is to be kept.
             Act::Keep(..) | Act::Cookie(..) | Act::Claim(..) => {}

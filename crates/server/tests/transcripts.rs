@@ -3,25 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod databases;
+
 use countersign_server::replay::Stage;
+use databases::on_postgres;
 use dialect::Dialect;
 use dialect::transcript::Transcript;
-use engine::{Place, PostgresAddress, PostgresSettings, SynchronousCommit};
+use engine::Place;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use testbed::{Lent, Shelf};
-
-static SHELF: Shelf = Shelf::new(&["schema_migrations"]);
-/// The machine may be busy, and nobody else waits.
-const SETTINGS: PostgresSettings = PostgresSettings {
-    readers: 1,
-    writers: 2,
-    pool_wait_ms: 20_000,
-    statement_timeout_ms: 20_000,
-    lock_timeout_ms: 10_000,
-    idle_in_transaction_timeout_ms: 20_000,
-    synchronous_commit: SynchronousCommit::On,
-};
+use testbed::Lent;
 
 /// Which database a conversation is kept in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,9 +27,8 @@ impl Kept {
         match self {
             Kept::Sqlite => (Place::Memory, None),
             Kept::Postgres => {
-                let database = SHELF.take();
-                let address = PostgresAddress::parse(&database.url()).unwrap();
-                (Place::Postgres(Box::new(address), SETTINGS), Some(database))
+                let (place, database) = on_postgres();
+                (place, Some(database))
             }
         }
     }
