@@ -1,6 +1,6 @@
 //! How often may a password be tried, by whom, and what ends the wait? (SEC-11, SEC-17…27)
 
-use crate::base::Base;
+use crate::base::{Base, ON_POSTGRES};
 use crate::world::{PASSWORD, World, access, jwt, opaque, refresh, sign_up};
 use countersign_engine::{NewUserRequest, UserChange, Who};
 use domain::caller::Caller;
@@ -390,10 +390,13 @@ async fn a_restart_is_no_new_start_for_a_guesser_whether_the_account_exists_or_n
         // Six failures in a row, so two seconds; the time of day went back meanwhile, and the wait begins anew.
         assert_eq!(seconds(&world.try_sign_in(name, PASSWORD).await.unwrap_err()), 2, "{name}");
     }
-    world.advance(2);
+    // Where nodes share what they count, each look goes by the stored moment: the second that went back counts, too.
+    world.advance(if ON_POSTGRES { 3 } else { 2 });
     assert!(world.try_sign_in("jane", PASSWORD).await.is_ok());
     let World { engine, .. } = world;
     engine.close();
     let world = World::kept(opaque(), ACCOUNT_ONLY, base.place()).await;
+    // Budgets that nodes share are full again when the last try of the clock before is past.
+    world.advance(10);
     assert_eq!(exhaust(&world, "jane").await, 5);
 }
