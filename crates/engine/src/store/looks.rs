@@ -197,7 +197,10 @@ impl Store {
 
     /// Whether there is an active user who may do everything. `roles` are those that permit it.
     pub async fn has_administrator(&self, roles: &[String]) -> Result<bool, Fault> {
-        self.is_true(&admin::ADMINISTRATOR, &[admin::names(roles)]).await
+        let sql = self.text(&admin::ADMINISTRATOR).to_owned();
+        // Two partial indexes answer it at once, but a server that never counted its rows may look at all of them.
+        let found = self.scan(sql, vec![admin::names(roles)], |row| row.bool(0)).await?;
+        Ok(found.first().copied().unwrap_or(false))
     }
 
     /// Whether this is the digest of the bootstrap token in force.

@@ -246,6 +246,14 @@ impl Store {
         drop(self);
     }
 
+    /// A statement in the words of this database.
+    fn text(&self, sql: &'static Sql) -> &'static str {
+        match &self.backend {
+            Backend::Sqlite(_) => sql.sqlite,
+            Backend::Postgres(_) => sql.postgres,
+        }
+    }
+
     /// The first row of a statement.
     async fn one<T>(
         &self,
