@@ -4,10 +4,11 @@ use crate::world::{PASSWORD, World, access, opaque, refresh, sign_up};
 use countersign_engine::{Place, PostgresAddress, PostgresSettings, Work};
 use domain::command::Command;
 use domain::limit::Limits;
-use domain::outcome::Outcome;
+use domain::outcome::{Outcome, Tokens};
 use domain::refusal::Refusal;
+use domain::secret::Secret;
 use std::sync::Arc;
-use testbed::{Cluster, Database};
+use testbed::{Cluster, Database, Proxy};
 
 /// Two nodes on one database, which goes with them.
 struct Nodes {
@@ -152,7 +153,7 @@ async fn what_ends_at_one_node_has_ended_at_the_other() {
         there.ask(Some(access(&tokens)), Command::WhoAmI).await.unwrap();
         here.ask(Some(access(&tokens)), Command::SignOutEverywhere).await.unwrap();
         assert!(there.ask(Some(access(&tokens)), Command::WhoAmI).await.is_err());
-        let token = domain::secret::Secret::new(refresh(&tokens));
+        let token = Secret::new(refresh(&tokens));
         assert!(there.ask(None, Command::Refresh { token }).await.is_err());
     }
 }
@@ -170,4 +171,26 @@ async fn work_in_the_background_is_done_by_one_node_and_handed_over() {
     one.engine.step_down().await.unwrap();
     assert!(other.engine.leads(Work::Outbox).await.unwrap());
     assert!(!one.engine.leads(Work::Outbox).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_exchanged_refresh_token_is_one_look_and_one_statement() {
+    let database = Cluster::shared().database();
+    let proxy = Proxy::start(database.access().address());
+    let address = PostgresAddress::parse(&database.access().at(proxy.address()).url()).unwrap();
+    let place = Place::Postgres(Box::new(address), PostgresSettings::default());
+    let node = World::kept(opaque(), Limits::OFF, place).await;
+    node.add("jane").await;
+    let mut tokens = node.try_sign_in("jane", PASSWORD).await.unwrap();
+    let exchange = async |tokens: &Tokens| {
+        let token = Secret::new(refresh(tokens));
+        node.ask(None, Command::Refresh { token }).await.unwrap().tokens().unwrap().clone()
+    };
+    tokens = exchange(&tokens).await;
+    let before = proxy.counts();
+    for _ in 0..20 {
+        tokens = exchange(&tokens).await;
+    }
+    let counts = proxy.counts().since(&before);
+    assert_eq!((counts.commits, counts.writes), (0, 20));
 }

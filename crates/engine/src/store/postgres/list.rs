@@ -242,14 +242,18 @@ fn plan<'a>(
 /// A statement that must touch a row is made to fail where it touches none: it divides by their number.
 fn text(step: &Step<'_>) -> String {
     let sql = step.sql.postgres;
-    let returning =
-        if sql.starts_with("SELECT") || sql.contains(" RETURNING ") { "" } else { " RETURNING 1" };
+    let returning = if gives_rows(sql) { "" } else { " RETURNING 1" };
     match step.expect {
         Expect::Anything | Expect::Ended | Expect::Removed => sql.to_owned(),
         Expect::Row(_) | Expect::User => {
             format!("WITH touched AS ({sql}{returning}) SELECT 1 / count(*) FROM touched")
         }
     }
+}
+
+/// Whether rows come back as the statement is.
+pub(super) fn gives_rows(sql: &str) -> bool {
+    sql.starts_with("SELECT") || sql.contains(" RETURNING ")
 }
 
 /// What one statement gave.
