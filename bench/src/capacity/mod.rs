@@ -82,6 +82,8 @@ fn fill(bench: &Bench, postgres: &Postgres, users: u64) -> Outcome<Filled> {
     // The first start makes the tables and the secrets.
     home.serve()?.stop()?;
     fill::users(&database, users)?;
+    // Without it PostgreSQL takes every table for a small one.
+    database.access().try_psql("ANALYZE;\nCHECKPOINT").map_err(crate::wrong)?;
     let seconds = || short(start.elapsed().as_secs_f64());
     progress(&format!("  {users} users after {} s", seconds()));
     let node = home.serve()?;
