@@ -25,7 +25,7 @@ bench: ## measure the release binary over loopback and print the table
 	$(CARGO) build --release --package countersign-server
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- --server target/release/countersign
 
-bench-capacity: ## fill databases of up to 10 million users and measure what each costs: 25 GB and half an hour
+bench-capacity: ## fill databases of up to 10 million users and measure what each costs: 16 GB and half an hour
 	$(CARGO) build --release --package countersign-server
 	$(CARGO) run --release --manifest-path bench/Cargo.toml -- capacity --server target/release/countersign
 

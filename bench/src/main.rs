@@ -83,7 +83,7 @@ enum Other {
     },
     /// Fills databases on a private PostgreSQL and measures what each user costs there.
     Capacity {
-        /// How many users each of them has. Ten million need 25 GB on the disk for some minutes.
+        /// How many users each of them has. Ten million need 16 GB on the disk while it runs.
         #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000")]
         users: Vec<u64>,
     },

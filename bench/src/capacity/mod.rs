@@ -59,9 +59,11 @@ pub fn measure(bench: &Bench, machine: &Machine, sizes: &[u64]) -> Outcome<Strin
     postgres.cluster().stop(Stop::Fast);
     postgres.cluster().start();
     let mut text = lookups::measure(bench, &all)?;
+    progress(&text);
     for filled in &mut all {
         progress(&format!("  costs with {} users", short(filled.users as f64)));
         let costs = costs::measure(bench, &postgres, filled)?;
+        progress(&costs);
         if text.contains(costs::HEAD) {
             text.push_str(&costs);
         } else {
