@@ -90,8 +90,7 @@ pub fn short(figure: f64) -> String {
     let size = figure.abs();
     if size >= 99.95 {
         let whole = format!("{figure:.0}");
-        let cut = whole.len().saturating_sub(3);
-        return if size >= 9_999.5 { format!("{},{}", &whole[..cut], &whole[cut..]) } else { whole };
+        return if size >= 9_999.5 { grouped(&whole) } else { whole };
     }
     let digits = if size >= 9.995 {
         1
@@ -102,6 +101,19 @@ pub fn short(figure: f64) -> String {
     };
     let text = format!("{figure:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        let rest = digits.len() - at;
+        if at > 0 && rest.is_multiple_of(3) && !text.ends_with('-') {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Milliseconds of a span, with three digits that count.
@@ -167,8 +179,8 @@ mod tests {
     #[test]
     fn figures_are_short() {
         assert_eq!(
-            [0.0312, 0.951, 12.0, 12.34, 158.4, 9_412.0, 123_456.7].map(short),
-            ["0.031", "0.95", "12", "12.3", "158", "9412", "123,457"]
+            [0.0312, 0.951, 12.0, 12.34, 158.4, 9_412.0, 123_456.7, 10_000_000.0, -123_456.0].map(short),
+            ["0.031", "0.95", "12", "12.3", "158", "9412", "123,457", "10,000,000", "-123,456"]
         );
     }
 
