@@ -174,7 +174,8 @@ impl Turn<'_> {
             if let (true, Some(user)) = (limiter.settle_right(reserved, now), user) {
                 self.later([Change::ClearFailures { user }]);
             }
-            self.share_back(reserved, None).await;
+            // Should the sign-in break off now, its right password must not stand there as a failure.
+            self.share_back(reserved, reserved.account()).await;
             return Ok(());
         }
         let pair = [account.0.as_slice(), password.expose().as_bytes()].concat();

@@ -89,22 +89,21 @@ impl Turn<'_> {
         Ok(Counted::Stale)
     }
 
-    /// Gives a try back: its password was right, or nothing was hashed (`account`: then it was no failure either).
+    /// Gives a try back: its password was right, or nothing was hashed. It was no failure of the account either.
     pub(super) async fn share_back(&self, reserved: &Reserved, account: Option<Blind>) {
         self.give_back(&self.engine.limiter().shared_refund(reserved), account).await;
     }
 
     async fn give_back(&self, budgets: &[Budget], account: Option<Blind>) {
         let Some(shares) = self.engine.store().shares() else { return };
-        let given: Result<(), Fault> = async {
-            shares.give_back(budgets).await?;
+        let step = async {
             match account {
                 Some(account) => shares.step_back(&account).await,
                 None => Ok(()),
             }
-        }
-        .await;
-        if let Err(fault) = given {
+        };
+        let (given, stepped) = tokio::join!(biased; shares.give_back(budgets), step);
+        if let Err(fault) = given.and(stepped) {
             tracing::debug!(%fault, "a try was not given back; it comes back with time");
         }
     }
