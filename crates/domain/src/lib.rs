@@ -23,6 +23,7 @@ pub mod outcome;
 pub mod password;
 pub mod permit;
 pub mod policy;
+pub mod record;
 pub mod refusal;
 pub mod retention;
 pub mod role;

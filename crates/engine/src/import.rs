@@ -7,13 +7,9 @@ use crate::operator::OperatorError;
 use crate::store::ImportSum;
 use domain::change::Conflict;
 use domain::event::{Actor, Event, EventKind};
-use domain::id::UserId;
-use domain::identifier::{EmailKey, UsernameKey};
-use domain::password::Stored;
+use domain::record::Record;
 use domain::time::Moment;
-use domain::user::{Account, NewUser, Status, StoredHash};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use domain::user::NewUser;
 use std::io::{BufRead, Read as _};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,64 +17,6 @@ use uuid::Uuid;
 
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
-
-/// One user in a file. Everything may be left out but one of `username` and `email`.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Record {
-    /// Integer id, kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<i64>,
-    /// Opaque id, kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uuid: Option<Uuid>,
-    /// User name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// E-mail address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// Whether control of the mailbox was proved.
-    pub email_verified: bool,
-    /// Given name.
-    pub first_name: Option<String>,
-    /// Family name.
-    pub last_name: Option<String>,
-    /// Phone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone_number: Option<String>,
-    /// Path or URL of a picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub avatar: Option<String>,
-    /// Role by name.
-    pub role: Option<String>,
-    /// Permissions by name.
-    pub permissions: Option<Vec<String>>,
-    /// `active`, `inactive` or `suspended`; active when left out.
-    pub status: Option<String>,
-    /// Custom attributes.
-    pub attributes: Option<Map<String, Value>>,
-    /// A hash of a known scheme, or a mark for "no password".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_hash: Option<StoredHashText>,
-    /// RFC 3339; the moment of the import when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<String>,
-    /// RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_login_at: Option<String>,
-}
-
-/// A password hash in a file. Prints nothing of itself.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct StoredHashText(String);
-
-impl std::fmt::Debug for StoredHashText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StoredHashText(…)")
-    }
-}
 
 /// What is wrong with one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,106 +50,6 @@ pub enum ImportFault {
     /// The engine did not carry it out.
     #[error(transparent)]
     Operator(#[from] OperatorError),
-}
-
-impl Record {
-    /// The user as an export writes it, password hash included.
-    pub fn of(account: &Account) -> Record {
-        let user = &account.user;
-        let stamp = |at: Moment| at.rfc3339(3);
-        Record {
-            id: Some(user.id.0),
-            uuid: Some(user.uuid),
-            username: user.username.clone(),
-            email: user.email.clone(),
-            email_verified: user.email_verified,
-            first_name: Some(user.first_name.clone()),
-            last_name: Some(user.last_name.clone()),
-            phone_number: user.phone_number.clone(),
-            avatar: user.avatar.clone(),
-            role: Some(user.role.clone()),
-            permissions: Some(user.permissions.clone()),
-            status: Some(user.status.name().to_owned()),
-            attributes: Some(user.attributes.clone()),
-            password_hash: account.password_hash.as_ref().map(|hash| StoredHashText(hash.0.clone())),
-            created_at: Some(stamp(user.created_at)),
-            last_login_at: user.last_login_at.map(stamp),
-        }
-    }
-
-    /// The user to be added. Refused with everything that is wrong: identifiers, status, hash, dates.
-    pub fn read(self, uuid: Uuid, now: Moment) -> Result<NewUser, Vec<String>> {
-        let mut faults = Vec::new();
-        let username = self.username.filter(|text| !text.is_empty()).and_then(|text| {
-            keep(
-                UsernameKey::parse(&text),
-                "username is empty, too long or has control characters",
-                &mut faults,
-            )
-            .map(|key| (text.trim().to_owned(), key))
-        });
-        let email = self.email.filter(|text| !text.is_empty()).and_then(|text| {
-            keep(EmailKey::parse(&text), "email is not an e-mail address", &mut faults)
-                .map(|key| (text.trim().to_owned(), key))
-        });
-        if faults.is_empty() && username.is_none() && email.is_none() {
-            faults.push("neither username nor email is given".to_owned());
-        }
-        if self.id.is_some_and(|id| id < 1) {
-            faults.push("id is not a positive integer".to_owned());
-        }
-        let status = self.status.as_deref().map_or(Some(Status::Active), Status::parse);
-        let status = keep(status, "status is none of active, inactive, suspended", &mut faults);
-        let password_hash = self.password_hash.and_then(|hash| read_hash(hash.0, &mut faults));
-        let created_at = read_moment(self.created_at.as_deref(), "created_at", &mut faults);
-        let last_login_at = read_moment(self.last_login_at.as_deref(), "last_login_at", &mut faults);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(NewUser {
-            id: self.id.map(UserId),
-            uuid: self.uuid.unwrap_or(uuid),
-            uuid_is_new: self.uuid.is_none(),
-            username,
-            email,
-            email_verified: self.email_verified,
-            first_name: self.first_name.unwrap_or_default(),
-            last_name: self.last_name.unwrap_or_default(),
-            phone_number: self.phone_number,
-            avatar: self.avatar,
-            role: self.role.unwrap_or_default(),
-            permissions: self.permissions.unwrap_or_default(),
-            status: status.unwrap_or(Status::Inactive),
-            attributes: self.attributes.unwrap_or_default(),
-            password_hash,
-            last_login_at,
-            created_at: created_at.unwrap_or(now),
-        })
-    }
-}
-
-fn keep<T>(value: Option<T>, fault: &str, faults: &mut Vec<String>) -> Option<T> {
-    if value.is_none() {
-        faults.push(fault.to_owned());
-    }
-    value
-}
-
-fn read_hash(text: String, faults: &mut Vec<String>) -> Option<StoredHash> {
-    match Stored::parse(&text) {
-        Ok(Stored::Usable(_)) => Some(StoredHash(text)),
-        Ok(Stored::Unusable) => None,
-        Err(fault) => {
-            faults.push(format!("password_hash: {fault}"));
-            None
-        }
-    }
-}
-
-fn read_moment(text: Option<&str>, name: &str, faults: &mut Vec<String>) -> Option<Moment> {
-    let text = text?;
-    let moment = Moment::parse_rfc3339(text);
-    keep(moment, &format!("{name} is not a date and time like 2024-01-31T12:00:00Z"), faults)
 }
 
 /// Lines of bounded length, with their numbers from 1. Empty lines are passed over.

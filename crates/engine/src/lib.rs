@@ -25,7 +25,7 @@ pub use cx::{Chance, Clock};
 pub use error::{Error, Fault, OpenError};
 pub use fit::Breaches;
 pub use hasher::{HashGauges, HashSettings};
-pub use import::{ImportFault, ImportReport, Record, RecordFault};
+pub use import::{ImportFault, ImportReport, RecordFault};
 pub use keyring::{KeptKey, KeyChange, kept_keys};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};

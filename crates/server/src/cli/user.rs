@@ -1,7 +1,8 @@
 //! What can the operator do with users?
 
+use super::export::{self, ExportArgs};
+use super::import::{self, ImportArgs};
 use super::terminal::{Ended, confirm, line, out, password};
-use super::transfer::{self, ExportArgs, ImportArgs};
 use crate::config::Config;
 use crate::keys::{KeyFaults, Keys};
 use crate::opening::{self, Secrets};
@@ -89,10 +90,10 @@ pub enum UserCommand {
         yes: bool,
     },
     /// Import users from JSON Lines, all of them or none
-    #[command(after_help = transfer::IMPORT_HELP)]
+    #[command(after_help = import::IMPORT_HELP)]
     Import(ImportArgs),
     /// Export all users as JSON Lines
-    #[command(after_help = transfer::EXPORT_HELP)]
+    #[command(after_help = export::EXPORT_HELP)]
     Export(ExportArgs),
 }
 
@@ -216,8 +217,8 @@ pub async fn run(command: UserCommand, config: &Config) -> Result<(), Ended> {
             line(&format!("{} is deleted.", name(&user)));
             Ok(())
         }
-        UserCommand::Import(args) => transfer::import(&args, config, &open(config).await?).await,
-        UserCommand::Export(args) => transfer::export(&args, &open(config).await?).await,
+        UserCommand::Import(args) => import::import(&args, config, &open(config).await?).await,
+        UserCommand::Export(args) => export::export(&args, &open(config).await?).await,
     }
 }
 

@@ -133,7 +133,7 @@ impl Pair {
         let (first, second) = (self.sqlite.engine(), self.postgres.engine());
         let users = first.export_users(None, ALL).await.unwrap();
         let others = second.export_users(None, ALL).await.unwrap();
-        let lines = |users: &[engine::Record]| -> Vec<String> {
+        let lines = |users: &[domain::record::Record]| -> Vec<String> {
             users.iter().map(|user| serde_json::to_string(user).unwrap()).collect()
         };
         self.same("the users", lines(&users), lines(&others), |lines| lines.join("\n"));
