@@ -92,6 +92,14 @@ impl Reserved {
             Reserved::Stranger { account, .. } => Some(*account),
         }
     }
+
+    /// The client against whom it is counted, if it is.
+    pub fn client(&self) -> Option<&Client> {
+        match self {
+            Reserved::Free | Reserved::Device(_) => None,
+            Reserved::Stranger { client, .. } => client.as_ref(),
+        }
+    }
 }
 
 /// Why a try is not looked at.
@@ -318,12 +326,7 @@ impl Limiter {
             match standing {
                 Standing::Open => Ok(streak.failures),
                 Standing::Off => Err(Stop::Off),
-                Standing::Wait(wait) => Err(Stop::Wait(Throttle {
-                    policy: "account",
-                    quota: rule.free,
-                    window: 0,
-                    seconds: whole_seconds(wait),
-                })),
+                Standing::Wait(wait) => Err(Stop::Wait(self.too_soon(wait))),
             }
         })
     }
@@ -349,6 +352,16 @@ impl Limiter {
                     self.shared || streak.failures > 1
                 })
             }
+        }
+    }
+
+    /// The refusal while an account has to wait for so many microseconds.
+    pub fn too_soon(&self, wait: u64) -> Throttle {
+        Throttle {
+            policy: "account",
+            quota: self.rules.account.free,
+            window: 0,
+            seconds: whole_seconds(wait),
         }
     }
 

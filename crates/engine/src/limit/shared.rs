@@ -3,7 +3,7 @@
 //! The counters in memory come first: what they refuse never reaches the database. Then the same budgets are taken
 //! there, so that a client who asks many nodes in turn has no more than one who asks one.
 
-use super::{Claim, Client, Limiter, Reserved};
+use super::{Client, Limiter, Reserved};
 use domain::limit::{Pairs, Rate, Throttle};
 use domain::token::Blind;
 
@@ -44,20 +44,9 @@ pub(crate) struct Suspicion {
 
 impl Limiter {
     /// The budgets that a try takes beforehand, beside the failures in a row of the account.
-    pub fn shared_try(&self, claim: &Claim, reserved: &Reserved) -> Vec<Budget> {
-        match (reserved, &claim.device) {
-            (Reserved::Free, _) => Vec::new(),
-            (Reserved::Device(_), Some(device)) => {
-                vec![Budget::of(b'd', device, "device", self.rules.device_failures)]
-            }
-            (Reserved::Device(_), None) => Vec::new(),
-            (Reserved::Stranger { .. }, _) => {
-                let client = claim.client.iter();
-                client
-                    .flat_map(|client| [self.shared_request(client)].into_iter().chain(self.failures(client)))
-                    .collect()
-            }
-        }
+    pub fn shared_try(&self, reserved: &Reserved) -> Vec<Budget> {
+        let request = reserved.client().map(|client| self.shared_request(client));
+        request.into_iter().chain(self.shared_refund(reserved)).collect()
     }
 
     /// Of these, what a right password gives back.

@@ -13,7 +13,7 @@ use domain::command::SignUp;
 use domain::event::{Actor, EventKind};
 use domain::id::UserId;
 use domain::input::{Flaw, Rule};
-use domain::limit::Throttle;
+use domain::limit::SECOND;
 use domain::outcome::{Minted, Outcome};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -113,7 +113,7 @@ impl Turn<'_> {
             Ok(verified) => Ok(verified),
             Err(refused) => {
                 self.engine.limiter().release(reserved);
-                self.share_back(reserved, reserved.account()).await;
+                self.share_back(reserved).await;
                 Err(hash_refused(refused))
             }
         }
@@ -157,7 +157,7 @@ impl Turn<'_> {
             }
         }
         // So many others try at this moment that this one comes too soon.
-        Err(Refusal::Throttled(Throttle { policy: "account", quota: 0, window: 0, seconds: 1 }).into())
+        Err(Refusal::Throttled(limiter.too_soon(SECOND)).into())
     }
 
     async fn settle(
@@ -175,7 +175,7 @@ impl Turn<'_> {
                 self.later([Change::ClearFailures { user }]);
             }
             // Should the sign-in break off now, its right password must not stand there as a failure.
-            self.share_back(reserved, reserved.account()).await;
+            self.share_back(reserved).await;
             return Ok(());
         }
         let pair = [account.0.as_slice(), password.expose().as_bytes()].concat();

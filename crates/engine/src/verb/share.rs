@@ -73,9 +73,8 @@ impl Turn<'_> {
         reserved: &Reserved,
     ) -> Result<Counted, Error> {
         let Some(shares) = self.engine.store().shares() else { return Ok(Counted::Yes) };
-        let budgets = self.engine.limiter().shared_try(claim, reserved);
-        let client = claim.client.as_ref().filter(|_| matches!(reserved, Reserved::Stranger { .. }));
-        match client {
+        let budgets = self.engine.limiter().shared_try(reserved);
+        match reserved.client() {
             Some(client) => self.take_unless_blocked(shares, client, &budgets).await?,
             None => self.take(shares, &budgets).await?,
         }
@@ -90,8 +89,8 @@ impl Turn<'_> {
     }
 
     /// Gives a try back: its password was right, or nothing was hashed. It was no failure of the account either.
-    pub(super) async fn share_back(&self, reserved: &Reserved, account: Option<Blind>) {
-        self.give_back(&self.engine.limiter().shared_refund(reserved), account).await;
+    pub(super) async fn share_back(&self, reserved: &Reserved) {
+        self.give_back(&self.engine.limiter().shared_refund(reserved), reserved.account()).await;
     }
 
     async fn give_back(&self, budgets: &[Budget], account: Option<Blind>) {
@@ -111,7 +110,7 @@ impl Turn<'_> {
     /// Notes a pair that failed, for all nodes; blocks the client that tries too many (SEC-26).
     pub(super) async fn share_suspicion(&self, reserved: &Reserved, pair: &[u8]) -> Result<(), Fault> {
         let Some(shares) = self.engine.store().shares() else { return Ok(()) };
-        let Reserved::Stranger { client: Some(client), .. } = reserved else { return Ok(()) };
+        let Some(client) = reserved.client() else { return Ok(()) };
         let suspicion = self.engine.limiter().shared_suspicion(client, pair);
         if shares.suspect(&suspicion, self.engine.clock().frozen_micros()).await? {
             let kind = EventKind::ClientBlocked;
