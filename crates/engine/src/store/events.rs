@@ -3,6 +3,7 @@
 //! The trail has strands: whoever writes alone has strand 0; of several writers each has a strand of its own, so that
 //! none waits for the seal of another.
 
+use super::postgres::clock::millis;
 use super::row::Row;
 use super::sql::Sql;
 use super::step::{Expect, Step};
@@ -36,10 +37,11 @@ static PUT_HEAD: Sql = Sql::same(
      ON CONFLICT (strand) DO UPDATE SET place = excluded.place, seal = excluded.seal",
 );
 /// Only for whoever knows the end as it is.
-pub(super) static MOVE_HEAD: Sql = Sql::same(
-    "UPDATE trail_heads SET place = $1, seal = $2, used_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
-     WHERE strand = $3 AND place = $4",
-);
+pub(super) static MOVE_HEAD: Sql = Sql::same(concat!(
+    "UPDATE trail_heads SET place = $1, seal = $2, used_at = ",
+    millis!(),
+    " WHERE strand = $3 AND place = $4"
+));
 /// How many rows a strand has.
 static COUNT: Sql = Sql::same("SELECT count(*) FROM events WHERE strand = $1");
 
@@ -105,6 +107,11 @@ impl<'k> Trail<'k> {
         // A head that is to be moved is found where the database has it.
         let written = left.head.map_or(0, |(place, _)| place);
         (Trail { key, strand, head, written }, event)
+    }
+
+    /// Goes on behind a row that was written here and is durable.
+    pub fn go_on(key: &'k TrailKey, strand: i64, head: Head) -> Trail<'k> {
+        Trail { key, strand, head, written: head.place }
     }
 
     /// Where it ends.

@@ -3,17 +3,22 @@
 //! A lease is a row with an end by the clock of the database. Whoever holds it renews it; when it has ended, whoever
 //! asks first has it.
 
+use super::clock::millis;
 use super::readers::Readers;
 use crate::error::Fault;
 use crate::store::value::values;
 
 /// How long a node that has died keeps its work from others.
 const MILLIS: i64 = 10_000;
-const HOLD: &str = "INSERT INTO leases (name, holder, expires_at) \
-     VALUES ($1, $2, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + CAST($3 AS BIGINT)) \
+const HOLD: &str = concat!(
+    "INSERT INTO leases (name, holder, expires_at) VALUES ($1, $2, ",
+    millis!(),
+    " + CAST($3 AS BIGINT)) \
      ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
-     WHERE leases.holder = excluded.holder \
-     OR leases.expires_at < CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) RETURNING holder";
+     WHERE leases.holder = excluded.holder OR leases.expires_at < ",
+    millis!(),
+    " RETURNING holder"
+);
 const LET_GO: &str = "DELETE FROM leases WHERE holder = $1";
 
 /// Takes or renews a lease for ten seconds. False: another holds it.

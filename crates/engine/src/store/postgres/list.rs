@@ -6,7 +6,7 @@
 use super::fault::Trouble;
 use super::fold;
 use super::session::{Session, bound};
-use super::strand::{self, Strand};
+use super::strand::Strand;
 use super::writers::Writer;
 use crate::error::Fault;
 use crate::store::apply::{Answer, List, Question, looks_round, moment, tells, writes_late};
@@ -17,17 +17,15 @@ use crate::store::sql::Sql;
 use crate::store::step::{Expect, Step, Unfit};
 use crate::store::trail::{BOUNDARY, Boundary};
 use crate::store::users;
-use crate::store::value::{Value, values};
+use crate::store::value::values;
 use domain::change::{Applied, Change, Conflict};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::token::Digest;
-use domain::trail::Seal;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row as Found, Statement};
 
 const NEXT_USER: &str = "SELECT nextval('user_ids')";
@@ -79,7 +77,7 @@ struct Plan<'a> {
     statements: Vec<Statement>,
     list: List,
     /// Where the strand will end.
-    head: Option<(Head, Seal)>,
+    head: Option<Head>,
 }
 
 /// Applies a list.
@@ -145,31 +143,32 @@ async fn attempt(writer: &mut Writer, changes: &[Change]) -> Result<Run, Stop> {
         answers.push(answer(session, change).await?);
     }
     let (mut trail, first) = strand_now.trail(moment(changes));
-    let first = match first.filter(|_| tells(changes)) {
-        Some(event) => Some(strand::counted(session, strand_now.number(), event).await?),
-        None => None,
-    };
+    let first = first.filter(|_| tells(changes));
     let mut plan = plan(changes, &answers, added, (&mut trail, first.as_ref()))?;
-    if !asks
-        && !alone
-        && let Some(run) = at_once(session, &plan, changes).await?
-    {
-        if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, plan.head, strand) {
-            strand.moved(head, seal);
-        }
-        return Ok(run);
+    let single = if asks || alone { None } else { at_once(session, &plan, changes).await? };
+    let run = match single {
+        Some(run) => run,
+        None => step_by_step(session, (!asks).then_some(begin), &mut plan, changes).await?,
+    };
+    if let (Run::Done(_), Some(head), Some(strand)) = (&run, plan.head, strand) {
+        strand.moved(head);
     }
+    Ok(run)
+}
+
+/// Applies a list with each statement for itself.
+async fn step_by_step(
+    session: &Session,
+    begin: Option<&str>,
+    plan: &mut Plan<'_>,
+    changes: &[Change],
+) -> Result<Run, Error> {
     for step in &plan.steps {
         let guarded = matches!(step.expect, Expect::Row(_) | Expect::User);
         plan.statements.push(session.known(step.sql, guarded, || text(step)).await?);
     }
-    let sent = send(session.client(), (!asks).then_some(begin), &plan).await;
-    let run = judge(&mut plan, sent, changes);
-    let head = plan.head;
-    if let (Run::Done(_), Some((head, seal)), Some(strand)) = (&run, head, strand) {
-        strand.moved(head, seal);
-    }
-    Ok(run)
+    let sent = send(session.client(), begin, plan).await;
+    Ok(judge(plan, sent, changes))
 }
 
 /// The ids of the users that a list adds; taken beforehand, because later statements and the trail name them.
@@ -228,14 +227,9 @@ fn plan<'a>(
     }
     let given = |change: &Change| if let Change::AddUser(user) = change { user.id } else { None };
     steps.extend(changes.iter().filter_map(given).map(|id| Step::any(&SKIP_TO, values![id.0])));
-    let mut head = None;
-    if let Some(step) = trail.move_head() {
-        if let Some(Value::Blob(seal)) = step.values.get(1) {
-            let seal = seal.as_ref().try_into().map_err(|_| Fault::Gone("a seal"))?;
-            head = Some((trail.head(), Seal::from_bytes(seal)));
-        }
-        steps.push(step);
-    }
+    let moved = trail.move_head();
+    let head = moved.is_some().then(|| trail.head());
+    steps.extend(moved);
     Ok(Plan { statements: Vec::with_capacity(steps.len()), steps, list, head })
 }
 
@@ -319,9 +313,8 @@ async fn send_one(client: &Client, part: Part<'_>) -> Result<Gave, Error> {
 /// Applies a list that is one statement. None: it is none, or something is in its way; then each step tells which.
 async fn at_once(session: &Session, plan: &Plan<'_>, changes: &[Change]) -> Result<Option<Run>, Stop> {
     let Some(shape) = fold::shape(&plan.steps) else { return Ok(None) };
-    let statement = session.folded(shape, || fold::text(&plan.steps)).await?;
-    let values: Vec<&(dyn ToSql + Sync)> =
-        fold::values(&plan.steps).map(|value| value as &(dyn ToSql + Sync)).collect();
+    let statement = session.folded(&shape, || fold::text(&plan.steps)).await?;
+    let values = bound(fold::values(&plan.steps));
     let Err(error) = session.client().query(&statement, &values).await else {
         return Ok(Some(Run::Done(plan.list.applied())));
     };
@@ -380,7 +373,7 @@ fn judge(plan: &mut Plan<'_>, sent: Vec<Result<Gave, Error>>, changes: &[Change]
 /// How one finds out about a list some of whose answers are missing. None: nothing would show it, or what it gave.
 fn proof(plan: &Plan<'_>, untold: &[Expect], changes: &[Change]) -> Option<Proof> {
     let mark = match (plan.head, changes) {
-        (Some((head, _)), _) => Mark::Row(head),
+        (Some(head), _) => Mark::Row(head),
         (None, [Change::RotateSession { session, to, .. }]) => Mark::Successor(*session, *to),
         (None, _) => return None,
     };

@@ -65,28 +65,6 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 const APPLIED: &str = "SELECT version, checksum, needs FROM schema_migrations ORDER BY version";
 const THERE: &str =
     "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1";
-const TABLES: [&str; 20] = [
-    "users",
-    "gone_users",
-    "sessions",
-    "events",
-    "trail_heads",
-    "avatars",
-    "hash_schemes",
-    "outbox",
-    "master_key",
-    "failures",
-    "links",
-    "letters_counted",
-    "factors",
-    "half_way",
-    "admin_keys",
-    "admin_bootstrap",
-    "leases",
-    "budgets",
-    "suspects",
-    keys::TABLE,
-];
 const MAY: &str = "SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, 'INSERT') \
      AND has_table_privilege($1, 'UPDATE') AND has_table_privilege($1, 'DELETE')";
 const BIND: &str = "INSERT INTO master_key (id, check_value) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
@@ -153,7 +131,7 @@ pub(super) async fn bring_up_to_date(
             tokio::time::sleep(PAUSE).await;
         }
     }
-    for table in TABLES {
+    for table in steps.iter().flat_map(tables) {
         let rows = session.query(MAY, &values![table]).await.map_err(|error| teller.failed(&error))?;
         if !rows.first().and_then(|row| row.try_get(0).ok()).unwrap_or(false) {
             return Err(teller.say(format!(
@@ -163,6 +141,12 @@ pub(super) async fn bring_up_to_date(
         }
     }
     Ok(())
+}
+
+/// The tables that a step makes.
+fn tables(step: &Migration) -> impl Iterator<Item = &'static str> {
+    let made = step.sql.lines().filter_map(|line| line.strip_prefix("CREATE TABLE "));
+    made.filter_map(|rest| rest.split([' ', '(']).next())
 }
 
 /// Refused: a schema that is not the one of these steps.

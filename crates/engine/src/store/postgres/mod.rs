@@ -2,6 +2,7 @@
 //!
 //! Only SQL that engines with its protocol share is used; docs/postgresql.md lists what is relied upon.
 
+pub(super) mod clock;
 mod copy;
 mod fault;
 mod fold;

@@ -12,7 +12,9 @@ use crate::store::value::Value;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -129,9 +131,9 @@ impl Gate {
             client,
             ended,
             driver,
-            statements: RwLock::default(),
-            known: RwLock::default(),
-            folded: RwLock::default(),
+            statements: Prepared::default(),
+            known: Prepared::default(),
+            folded: Prepared::default(),
             begin: self.begin(""),
             begin_alone: self.begin(" ISOLATION LEVEL SERIALIZABLE"),
         };
@@ -253,15 +255,48 @@ impl Ended {
     }
 }
 
+/// Prepared statements, and what each is found by.
+struct Prepared<K>(RwLock<HashMap<K, Statement>>);
+
+impl<K> Default for Prepared<K> {
+    fn default() -> Prepared<K> {
+        Prepared(RwLock::default())
+    }
+}
+
+impl<K: Eq + Hash> Prepared<K> {
+    /// The statement of a key; the first time it is prepared from this text.
+    async fn get<Q>(
+        &self,
+        client: &Client,
+        key: &Q,
+        text: impl FnOnce() -> String,
+    ) -> Result<Statement, tokio_postgres::Error>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Ok(known.clone());
+        }
+        let statement = client.prepare(&text()).await?;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < STATEMENTS {
+            known.insert(key.to_owned(), statement.clone());
+        }
+        Ok(statement)
+    }
+}
+
 /// A connection with its prepared statements. Several may ask at the same time; answers come in order.
 pub(super) struct Session {
     client: Client,
     ended: Arc<Ended>,
     driver: JoinHandle<()>,
-    statements: RwLock<HashMap<String, Statement>>,
+    statements: Prepared<String>,
     /// Those of changes, by what they are made of: no text is built to find them.
-    known: RwLock<HashMap<(usize, bool), Statement>>,
-    folded: RwLock<HashMap<Shape, Statement>>,
+    known: Prepared<(usize, bool)>,
+    folded: Prepared<Shape>,
     begin: String,
     begin_alone: String,
 }
@@ -300,15 +335,7 @@ impl Session {
 
     /// A prepared statement; prepared once for each text.
     pub async fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
-            return Ok(known.clone());
-        }
-        let statement = self.client.prepare(sql).await?;
-        let mut known = self.statements.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < STATEMENTS {
-            known.insert(sql.to_owned(), statement.clone());
-        }
-        Ok(statement)
+        self.statements.get(&self.client, sql, || sql.to_owned()).await
     }
 
     /// A prepared statement of a change, as it is or with a guard; `text` is asked for only once.
@@ -319,26 +346,16 @@ impl Session {
         text: impl FnOnce() -> String,
     ) -> Result<Statement, tokio_postgres::Error> {
         let key = (std::ptr::from_ref(sql).addr(), guarded);
-        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(known.clone());
-        }
-        let statement = self.client.prepare(&text()).await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, statement.clone());
-        Ok(statement)
+        self.known.get(&self.client, &key, text).await
     }
 
     /// A prepared statement that is a whole list; `text` is asked for only once.
     pub async fn folded(
         &self,
-        shape: Shape,
+        shape: &Shape,
         text: impl FnOnce() -> String,
     ) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(known) = self.folded.read().unwrap_or_else(PoisonError::into_inner).get(&shape) {
-            return Ok(known.clone());
-        }
-        let statement = self.client.prepare(&text()).await?;
-        self.folded.write().unwrap_or_else(PoisonError::into_inner).insert(shape, statement.clone());
-        Ok(statement)
+        self.folded.get(&self.client, shape, text).await
     }
 
     /// All rows of a statement.
@@ -349,8 +366,8 @@ impl Session {
 }
 
 /// As the client library takes them.
-pub(super) fn bound<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+pub(super) fn bound<'v>(values: impl IntoIterator<Item = &'v Value<'v>>) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.into_iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 impl Drop for Session {

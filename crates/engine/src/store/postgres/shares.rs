@@ -3,6 +3,7 @@
 //! One connection that does not wait for the disk: a crash of the database can give the last moments back to a guesser,
 //! and nothing else. Each statement decides for itself; there is no transaction around several.
 
+use super::clock::micros_or;
 use super::list::in_order;
 use super::readers::Readers;
 use crate::error::Fault;
@@ -13,31 +14,25 @@ use domain::limit::SECOND;
 use domain::time::Moment;
 use domain::token::Blind;
 
-/// Microseconds since 1970 by the clock of the database, unless the caller's clock is given.
-macro_rules! now {
-    ($given:literal) => {
-        concat!("coalesce(", $given, ", CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT))")
-    };
-}
-
 const TAKE: &str = concat!(
     "INSERT INTO budgets (name, full_at) VALUES ($1, ",
-    now!("CAST($2 AS BIGINT)"),
+    micros_or!("CAST($2 AS BIGINT)"),
     " + CAST($3 AS BIGINT)) \
      ON CONFLICT (name) DO UPDATE SET full_at = greatest(budgets.full_at, ",
-    now!("$2"),
+    micros_or!("$2"),
     ") + $3 \
      WHERE greatest(budgets.full_at, ",
-    now!("$2"),
+    micros_or!("$2"),
     ") + $3 <= ",
-    now!("$2"),
+    micros_or!("$2"),
     " + $4 RETURNING full_at"
 );
-const WAIT: &str = concat!("SELECT full_at - ", now!("CAST($2 AS BIGINT)"), " FROM budgets WHERE name = $1");
+const WAIT: &str =
+    concat!("SELECT full_at - ", micros_or!("CAST($2 AS BIGINT)"), " FROM budgets WHERE name = $1");
 const GIVE_BACK: &str = "UPDATE budgets SET full_at = full_at - $2 WHERE name = $1";
 const FILL: &str = concat!(
     "INSERT INTO budgets (name, full_at) VALUES ($1, ",
-    now!("CAST($2 AS BIGINT)"),
+    micros_or!("CAST($2 AS BIGINT)"),
     " + CAST($3 AS BIGINT)) \
      ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at"
 );
@@ -49,21 +44,19 @@ const STEP: &str = "INSERT INTO failures (account, user_id, failures, last_at) S
 const STEP_BACK: &str = "UPDATE failures SET failures = failures - 1 WHERE account = $1 AND failures > 0";
 const SUSPECT: &str = concat!(
     "INSERT INTO suspects (client, pair, at) VALUES ($1, $2, ",
-    now!("CAST($3 AS BIGINT)"),
+    micros_or!("CAST($3 AS BIGINT)"),
     ") \
      ON CONFLICT (client, pair) DO UPDATE SET at = excluded.at"
 );
-const SUSPECTED: &str =
-    concat!("SELECT count(*) FROM suspects WHERE client = $1 AND at > ", now!("CAST($2 AS BIGINT)"), " - $3");
+const SUSPECTED: &str = concat!(
+    "SELECT count(*) FROM suspects WHERE client = $1 AND at > ",
+    micros_or!("CAST($2 AS BIGINT)"),
+    " - $3"
+);
 const ABSOLVE: &str = "DELETE FROM suspects WHERE client = $1";
-const SWEEP: [&str; 2] = [
-    concat!(
-        "DELETE FROM budgets WHERE full_at < ",
-        now!("CAST($1 AS BIGINT)"),
-        " AND CAST($2 AS BIGINT) > 0"
-    ),
-    concat!("DELETE FROM suspects WHERE at < ", now!("CAST($1 AS BIGINT)"), " - $2"),
-];
+const FORGET_FULL: &str = concat!("DELETE FROM budgets WHERE full_at < ", micros_or!("CAST($1 AS BIGINT)"));
+const FORGET_PAIRS: &str =
+    concat!("DELETE FROM suspects WHERE at < ", micros_or!("CAST($1 AS BIGINT)"), " - $2");
 
 /// The counters that all nodes share.
 pub(crate) struct Shares {
@@ -165,9 +158,9 @@ impl Shares {
 
     /// Forgets budgets that are full and pairs of long ago.
     pub async fn sweep(&self, now: Option<i64>, window_seconds: u32) -> Result<(), Fault> {
-        for sql in SWEEP {
-            self.counters.query(sql, &values![now, micros(u64::from(window_seconds) * SECOND)]).await?;
-        }
+        self.counters.query(FORGET_FULL, &values![now]).await?;
+        let window = micros(u64::from(window_seconds) * SECOND);
+        self.counters.query(FORGET_PAIRS, &values![now, window]).await?;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Each connection takes a strand that nobody has written to for a while, or begins one. That is only a habit: what
 //! keeps two writers apart is that the head of a strand moves from one known place to the next, or not at all.
 
+use super::clock::millis;
 use super::session::{Session, bound};
 use crate::error::Fault;
 use crate::store::events::{self, Head, Left, Trail};
@@ -17,17 +18,21 @@ use std::sync::Arc;
 const QUIET_MS: i64 = 10_000;
 
 /// Takes the strand that was quiet for longest.
-const TAKE: &str = "UPDATE trail_heads SET used_at = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) \
-     WHERE strand = (SELECT strand FROM trail_heads WHERE strand > 0 \
-         AND used_at < CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1 \
-         ORDER BY used_at, strand LIMIT 1 FOR UPDATE SKIP LOCKED) \
-     RETURNING strand";
+const TAKE: &str = concat!(
+    "UPDATE trail_heads SET used_at = ",
+    millis!(),
+    " WHERE strand = (SELECT strand FROM trail_heads WHERE strand > 0 AND used_at < ",
+    millis!(),
+    " - $1 ORDER BY used_at, strand LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING strand"
+);
 const NEXT: &str = "SELECT coalesce(max(strand), 0) + 1 FROM trail_heads";
 /// Begins one. Two who begin at the same time would have the same number: one of them tries again. Numbers have no gaps,
 /// so that a strand that was taken out is missed.
-const BEGIN: &str = "INSERT INTO trail_heads (strand, place, seal, used_at) \
-     VALUES ($1, 0, $2, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) \
-     ON CONFLICT (strand) DO NOTHING RETURNING strand";
+const BEGIN: &str = concat!(
+    "INSERT INTO trail_heads (strand, place, seal, used_at) VALUES ($1, 0, $2, ",
+    millis!(),
+    ") ON CONFLICT (strand) DO NOTHING RETURNING strand"
+);
 /// A write, so that its commit waits for the replicas as the one that is asked about had to: what is there and not yet
 /// with them could still be lost.
 const HAS: &str = "UPDATE trail_heads SET used_at = used_at WHERE strand = $1 \
@@ -38,7 +43,16 @@ const HAS: &str = "UPDATE trail_heads SET used_at = used_at WHERE strand = $1 \
 pub(super) struct Strand {
     key: Arc<TrailKey>,
     number: i64,
-    left: Left,
+    end: End,
+}
+
+/// What is known of the end of a strand.
+#[derive(Clone, Copy)]
+enum End {
+    /// As the database has it, not checked.
+    Left(Left),
+    /// Written here.
+    At(Head),
 }
 
 impl Strand {
@@ -53,43 +67,29 @@ impl Strand {
                 rows = session.query(BEGIN, &values![number, seal.bytes()]).await?;
             }
             if let Some(row) = rows.first() {
-                let mut strand =
-                    Strand { key: Arc::clone(key), number: row.try_get(0)?, left: Left::default() };
-                strand.look(session).await?;
-                return Ok(strand);
+                let number = row.try_get(0)?;
+                let end = End::Left(left(session, number).await?);
+                return Ok(Strand { key: Arc::clone(key), number, end });
             }
         }
     }
 
     /// For lists that write no event.
     pub fn none(key: &Arc<TrailKey>) -> Strand {
-        Strand { key: Arc::clone(key), number: 0, left: Left::default() }
-    }
-
-    async fn look(&mut self, session: &Session) -> Result<(), tokio_postgres::Error> {
-        let mut left = Left::default();
-        for row in session.query(events::END_OF_STRAND.postgres, &values![self.number]).await? {
-            // A row that can not be read is as good as none: the trail is then noted to be broken.
-            if let Err(fault) = left.read(&Row::Postgres(&row)) {
-                tracing::error!(strand = self.number, %fault, "the end of a strand of the trail can not be read");
-            }
-        }
-        // A strand that has no row yet has a head all the same, so that it can be moved.
-        if left.last.is_none() {
-            left.head = left.head.filter(|(place, _)| *place != 0);
-        }
-        self.left = left;
-        Ok(())
+        Strand { key: Arc::clone(key), number: 0, end: End::Left(Left::default()) }
     }
 
     /// The end as it grows within a list, with the event that has to come first when it is not as it was left.
     pub fn trail(&self, at: Moment) -> (Trail<'_>, Option<Event>) {
-        Trail::begin(&self.key, self.number, &self.left, at)
+        match &self.end {
+            End::Left(left) => Trail::begin(&self.key, self.number, left, at),
+            End::At(head) => (Trail::go_on(&self.key, self.number, *head), None),
+        }
     }
 
     /// The trail ends here now.
-    pub fn moved(&mut self, head: Head, seal: Seal) {
-        self.left = Left { last: Some((head.place, Some(head.seal))), head: Some((head.place, seal)) };
+    pub fn moved(&mut self, head: Head) {
+        self.end = End::At(head);
     }
 
     /// Whether a list that ends here was committed, and is durable: its last row stands in its place, with its seal.
@@ -97,20 +97,22 @@ impl Strand {
         let values = values![self.number, head.place, head.seal.bytes()];
         Ok(!session.query(HAS, &values).await?.is_empty())
     }
-
-    /// The number.
-    pub fn number(&self) -> i64 {
-        self.number
-    }
 }
 
-/// What is said of rows that were there before the strand had seals.
-pub(super) async fn counted(session: &Session, strand: i64, event: Event) -> Result<Event, Fault> {
-    let (sql, values) = events::count(strand);
-    let rows =
-        session.query(sql.postgres, &values).await.map_err(|error| super::session::look_fault(&error))?;
-    let count = rows.first().map_or(Ok(0), |row| Row::Postgres(row).int(0))?;
-    Ok(events::with_count(event, count))
+/// The end of a strand as the database has it.
+async fn left(session: &Session, strand: i64) -> Result<Left, tokio_postgres::Error> {
+    let mut left = Left::default();
+    for row in session.query(events::END_OF_STRAND.postgres, &values![strand]).await? {
+        // A row that can not be read is as good as none: the trail is then noted to be broken.
+        if let Err(fault) = left.read(&Row::Postgres(&row)) {
+            tracing::error!(strand, %fault, "the end of a strand of the trail can not be read");
+        }
+    }
+    // A strand that has no row yet has a head all the same, so that it can be moved.
+    if left.last.is_none() {
+        left.head = left.head.filter(|(place, _)| *place != 0);
+    }
+    Ok(left)
 }
 
 /// Writes an event in the open transaction. Refused: another has written the same strand meanwhile.

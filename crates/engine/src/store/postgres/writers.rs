@@ -52,7 +52,7 @@ pub(super) struct Writers {
 
 struct Shelf {
     idle: Mutex<Vec<Writer>>,
-    /// As many permits as there are idle writers, or fewer for a moment.
+    /// As many permits as there are idle writers, or more: whoever finds none left behind a permit looks again.
     there: Semaphore,
     /// How many are connected, in use or not.
     live: AtomicUsize,
