@@ -7,6 +7,7 @@ use crate::factor::half_way::HalfWay;
 use crate::id::{SessionId, UserId};
 use crate::letter::{LetterId, LinkId, NewLetter};
 use crate::link::{NewLink, Offer};
+use crate::phase::MigrationChange;
 use crate::seal::Sealed;
 use crate::session::{EndReason, NewSession};
 use crate::time::Moment;
@@ -250,6 +251,8 @@ pub enum Change {
     Note(Box<Event>),
     /// A write of an administrator's.
     Admin(AdminChange),
+    /// About taking over from another application.
+    Migration(MigrationChange),
 }
 
 /// A document of keys, sealed under the master key.

@@ -152,6 +152,10 @@ kinds! {
     Stopped = "stopped",
     /// Weaker behaviour in force when a server started.
     Weakened = "weakened",
+    /// A mount entered another phase of taking over from the old application.
+    PhaseChanged = "phase_changed",
+    /// What a user changed here could not be changed at the old application.
+    OutOfStep = "out_of_step",
     /// A key got a successor.
     KeyRotated = "key_rotated",
     /// A key was taken out at once.
@@ -242,6 +246,12 @@ pub enum Detail {
     Hash(String),
     /// For how many seconds.
     Seconds(i64),
+    /// At which mount, by its key.
+    Mount(String),
+    /// Which phase.
+    Phase(&'static str),
+    /// What it was before, in a word of a closed list.
+    Was(&'static str),
 }
 
 impl Detail {
@@ -263,6 +273,9 @@ impl Detail {
             Detail::Through(row) => ("through", Value::from(*row)),
             Detail::Hash(hash) => ("hash", Value::from(cut(hash))),
             Detail::Seconds(seconds) => ("seconds", Value::from(*seconds)),
+            Detail::Mount(key) => ("mount", Value::from(cut(key))),
+            Detail::Phase(name) => ("phase", Value::from(*name)),
+            Detail::Was(name) => ("was", Value::from(*name)),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod link;
 pub mod outcome;
 pub mod password;
 pub mod permit;
+pub mod phase;
 pub mod policy;
 pub mod record;
 pub mod refusal;

@@ -10,6 +10,7 @@ mod hasher;
 mod import;
 mod keyring;
 mod limit;
+mod migration;
 mod mint;
 mod operator;
 mod operator_factors;

@@ -5,7 +5,9 @@
 use super::events::Trail;
 use super::step::{Step, Unfit};
 use super::trail::Boundary;
-use super::{admin, avatars, factors, failures, keys, links, outbox, schemes, sessions, trail, users};
+use super::{
+    admin, avatars, factors, failures, keys, links, outbox, phases, schemes, sessions, trail, users,
+};
 use domain::change::{Applied, Change, Conflict, FactorChange, Whose};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
@@ -159,6 +161,7 @@ impl List {
     ) -> Result<(), Unfit> {
         match change {
             Change::Admin(change) => admin::write(steps, change),
+            Change::Migration(change) => phases::write(steps, change),
             Change::AddUser(user) => {
                 let id = user.id.or_else(|| self.numbers.pop_front());
                 steps.push(users::add(user, id)?);
@@ -253,6 +256,7 @@ pub(super) fn is_one_statement(change: &Change) -> bool {
         | Change::DeleteUser { .. }
         | Change::Offer(_)
         | Change::OpenLink(_)
+        | Change::Migration(_)
         | Change::Admin(_) => false,
         Change::OpenSession { .. }
         | Change::NoteSignIn { .. }

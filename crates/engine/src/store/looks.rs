@@ -5,7 +5,7 @@ use super::sql::Sql;
 use super::value::{Value, values};
 use super::{
     Backend, Store, Taken, TrailEnd, Waiting, admin, avatars, events, factors, failures, keys, links, outbox,
-    schemes, sessions, trail, users,
+    phases, schemes, sessions, trail, users,
 };
 use crate::error::Fault;
 use crate::limit::Stored;
@@ -18,11 +18,12 @@ use domain::id::{SessionId, UserId};
 use domain::identifier::{EmailKey, UsernameKey};
 use domain::letter::{LetterId, LinkId};
 use domain::link::Link;
+use domain::phase::{Counted, KeptPhase};
 use domain::session::{ListedSession, Session};
 use domain::time::Moment;
 use domain::token::{Blind, Digest};
 use domain::trail::Seal;
-use domain::user::Account;
+use domain::user::{Account, StoredHash};
 use uuid::Uuid;
 
 impl Store {
@@ -193,6 +194,28 @@ impl Store {
     /// All documents of keys.
     pub async fn sealed_keys(&self) -> Result<Vec<SealedKey>, Fault> {
         self.all(&keys::ALL, &[], keys::read).await
+    }
+
+    /// The phases of mounts that were set at run time.
+    pub async fn phases(&self) -> Result<Vec<KeptPhase>, Fault> {
+        self.all(&phases::PHASES, &[], phases::read_phase).await
+    }
+
+    /// What was counted at mounts.
+    pub async fn migration_counts(&self) -> Result<Vec<Counted>, Fault> {
+        let counts = self.all(&phases::COUNTS, &[], phases::read_count).await?;
+        Ok(counts.into_iter().flatten().collect())
+    }
+
+    /// The next users in order of id with their password hashes, at most `limit`.
+    pub async fn hashes_after(
+        &self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(UserId, Option<StoredHash>)>, Fault> {
+        let values = values![after.map_or(i64::MIN, |id| id.0), limit];
+        let read = |row: &Row<'_>| Ok((UserId(row.int(0)?), row.maybe_string(1)?.map(StoredHash)));
+        self.scan(phases::HASHES_AFTER.sqlite.to_owned(), values.into(), read).await
     }
 
     /// Whether there is an active user who may do everything. `roles` are those that permit it.

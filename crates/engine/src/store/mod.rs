@@ -17,6 +17,7 @@ mod keys;
 mod links;
 mod looks;
 mod outbox;
+mod phases;
 mod postgres;
 mod row;
 mod schemes;

@@ -243,6 +243,17 @@ pub(in crate::store) const TABLES: &[Table] = &[
         columns: &[("name", Text), ("version", Int), ("master", Text), ("sealed", Text), ("changed_at", Int)],
         ..DEFAULT
     },
+    Table {
+        name: "phases",
+        columns: &[("mount", Text), ("phase", Text), ("changed_at", Int)],
+        ..DEFAULT
+    },
+    Table {
+        name: "migration_counts",
+        columns: &[("mount", Text), ("what", Text), ("detail", Text), ("count", Int), ("last_at", Int)],
+        key: 3,
+        ..DEFAULT
+    },
     Table { name: "master_key", columns: &[("id", Int), ("check_value", Blob)], ..DEFAULT },
     Table {
         name: "events",

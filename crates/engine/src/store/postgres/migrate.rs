@@ -47,8 +47,11 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[migration!("0001_schema", needs 1), migration!("0002_keys", needs 1)];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    migration!("0001_schema", needs 1),
+    migration!("0002_keys", needs 1),
+    migration!("0003_phases", needs 1),
+];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     -- Number of the step, from 1.

@@ -38,6 +38,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     migration!("0013_factors"),
     migration!("0014_strands"),
     migration!("0015_keys"),
+    migration!("0016_phases"),
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
