@@ -6,9 +6,10 @@ use crate::time::Moment;
 pub const MAX_COUNT_DETAIL: usize = 200;
 
 /// Who answers at a mount that takes over from another application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// The old application answers; ours rehearses, compares and follows.
+    #[default]
     Shadow,
     /// Ours answers; the old application is kept in step and asked for users who are not here yet.
     Dual,
@@ -30,7 +31,7 @@ impl Phase {
     }
 
     /// Reads the word. Refused: any other text.
-    pub fn parse(word: &str) -> Option<Phase> {
+    pub fn named(word: &str) -> Option<Phase> {
         Phase::ALL.into_iter().find(|phase| phase.name() == word)
     }
 }
@@ -105,7 +106,7 @@ tallies! {
 
 impl Tally {
     /// Reads a stable name. Refused: any other text.
-    pub fn parse(name: &str) -> Option<Tally> {
+    pub fn named(name: &str) -> Option<Tally> {
         Tally::ALL.iter().copied().find(|tally| tally.name() == name)
     }
 }
@@ -151,10 +152,10 @@ mod tests {
 
     #[test]
     fn every_word_names_one_thing_and_can_be_read_back() {
-        assert!(Phase::ALL.iter().all(|phase| Phase::parse(phase.name()) == Some(*phase)));
-        assert!(Tally::ALL.iter().all(|tally| Tally::parse(tally.name()) == Some(*tally)));
+        assert!(Phase::ALL.iter().all(|phase| Phase::named(phase.name()) == Some(*phase)));
+        assert!(Tally::ALL.iter().all(|tally| Tally::named(tally.name()) == Some(*tally)));
         let names: BTreeSet<&str> = Tally::ALL.iter().map(|tally| tally.name()).collect();
         assert_eq!(names.len(), Tally::ALL.len());
-        assert_eq!((Phase::parse("Shadow"), Phase::parse(""), Tally::parse("any")), (None, None, None));
+        assert_eq!((Phase::named("Shadow"), Phase::named(""), Tally::named("any")), (None, None, None));
     }
 }

@@ -69,14 +69,14 @@ pub(super) fn read_phase(row: &Row<'_>) -> Result<KeptPhase, Fault> {
     let phase = row.str(1)?;
     Ok(KeptPhase {
         mount: row.string(0)?,
-        phase: Phase::parse(phase).ok_or_else(|| Fault::Corrupt(format!("phases.phase: {phase:?}")))?,
+        phase: Phase::named(phase).ok_or_else(|| Fault::Corrupt(format!("phases.phase: {phase:?}")))?,
         changed_at: Moment::from_millis(row.int(2)?),
     })
 }
 
 /// Reads a count. None: it is of a kind that another release of this program counts.
 pub(super) fn read_count(row: &Row<'_>) -> Result<Option<Counted>, Fault> {
-    let Some(what) = Tally::parse(row.str(1)?) else { return Ok(None) };
+    let Some(what) = Tally::named(row.str(1)?) else { return Ok(None) };
     Ok(Some(Counted {
         mount: row.string(0)?,
         what,

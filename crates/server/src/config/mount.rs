@@ -46,6 +46,13 @@ impl MountConfig {
         MountConfig { dialect: dialect.to_owned(), ..MountConfig::default() }
     }
 
+    /// What names this mount among all others, on the command line and in the database: the dialect, then `@host` and
+    /// the prefix where it has them (`native@accounts.example.com/api`).
+    pub fn key(&self) -> String {
+        let host = if self.host.is_empty() { String::new() } else { format!("@{}", self.host) };
+        format!("{}{host}{}", self.dialect, self.prefix)
+    }
+
     /// File and line, for faults.
     pub fn place(&self, file: Option<&Path>) -> String {
         match file {

@@ -243,11 +243,7 @@ pub(in crate::store) const TABLES: &[Table] = &[
         columns: &[("name", Text), ("version", Int), ("master", Text), ("sealed", Text), ("changed_at", Int)],
         ..DEFAULT
     },
-    Table {
-        name: "phases",
-        columns: &[("mount", Text), ("phase", Text), ("changed_at", Int)],
-        ..DEFAULT
-    },
+    Table { name: "phases", columns: &[("mount", Text), ("phase", Text), ("changed_at", Int)], ..DEFAULT },
     Table {
         name: "migration_counts",
         columns: &[("mount", Text), ("what", Text), ("detail", Text), ("count", Int), ("last_at", Int)],

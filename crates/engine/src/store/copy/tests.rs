@@ -137,6 +137,9 @@ async fn filled(place: &Place) {
                  VALUES (41, 'welcome', 1, 'a@b.c', '', '', {HEX16}, 1, 2, 3), (43, 'welcome', NULL, 'a@b.c', '', '', NULL, 1, 2, 3);
              DELETE FROM outbox WHERE id = 43;
              INSERT INTO keys VALUES ('native', 3, 'abcd', 'sealed', 4);
+             INSERT INTO phases VALUES ('native/x', 'dual', 4);
+             INSERT INTO migration_counts VALUES ('native/x', 'different', 'POST /sign-in: /é', 3, 9),
+                 ('native/x', 'different', '', 3, 9);
              INSERT INTO avatars VALUES ('b.png', 'image/png', zeroblob(100000), 1), ('a.png', 'image/png', x'', 2);"
         ),
     );

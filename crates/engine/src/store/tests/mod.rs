@@ -1,9 +1,10 @@
 //! Does every database keep the same promises?
 //!
-//! `promises` and `imports` are the suite: each takes an empty store, whatever it is kept in. What only one of them promises
+//! `promises`, `imports` and `phases` are the suite: each takes an empty store, whatever it is kept in. What only one of them promises
 //! stands beside it.
 
 mod imports;
+mod phases;
 mod promises;
 
 use super::{Place, PostgresAddress, PostgresSettings, Store};
@@ -82,6 +83,10 @@ macro_rules! whole_suite {
                 an_import_that_breaks_off_keeps_nothing
                 conflicts_within_one_file_are_found
                 no_more_than_a_thousand_conflicts_are_listed;
+            phases:
+                a_phase_is_set_in_place_of_the_one_that_was_read
+                counts_add_up_and_the_last_moment_stays
+                a_mount_has_a_bounded_number_of_counts;
         }
     };
 }
