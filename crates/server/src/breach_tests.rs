@@ -1,13 +1,16 @@
 //! Does a service of any mood get an answer, a bound, and no more than five digits? (SEC-06, SEC-106)
 
 use super::*;
+use crate::outgoing::MAX_HEAD;
+use crate::outgoing::fake::{Act, Fake, ok, speak};
 use domain::breach::Fingerprint;
 use domain::password::prepare;
 use std::sync::Mutex;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -19,61 +22,34 @@ const CA: &[u8] = include_bytes!("../tests/mail/tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../tests/mail/tls/server.pem");
 const KEY: &[u8] = include_bytes!("../tests/mail/tls/server.key");
 
-/// A service that answers every request with the same bytes, or never.
-struct Fake {
+/// A service behind TLS that says the same to everybody.
+struct Guarded {
     port: u16,
     heads: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
-impl Fake {
-    async fn new(answer: Option<Vec<u8>>, tls: Option<TlsAcceptor>) -> Fake {
+impl Guarded {
+    async fn new(answer: Vec<u8>, tls: TlsAcceptor) -> Guarded {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heads = Arc::new(Mutex::new(Vec::new()));
+        let heads = Arc::default();
         let (seen, mut serving) = (Arc::clone(&heads), JoinSet::new());
         serving.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                match &tls {
-                    // A client that does not trust the certificate ends here.
-                    Some(tls) => {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            speak(stream, answer.as_deref(), &seen).await;
-                        }
-                    }
-                    None => speak(stream, answer.as_deref(), &seen).await,
+                // A client that does not trust the certificate ends here.
+                if let Ok(stream) = tls.accept(stream).await {
+                    drop(speak(stream, &Act::Say(answer.clone()), &seen).await);
                 }
             }
         });
-        Fake { port, heads, _serving: serving }
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-
-    async fn asked(&self, timeout: Duration) -> Result<bool, BreachFault> {
-        asked(&format!("http://127.0.0.1:{}/range/", self.port), timeout, RootCertStore::empty()).await
+        Guarded { port, heads, _serving: serving }
     }
 }
 
-async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    answer: Option<&[u8]>,
-    heads: &Mutex<Vec<String>>,
-) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
-    }
-    heads.lock().unwrap().push(String::from_utf8(head).unwrap());
-    match answer {
-        // The client may have had enough before the end.
-        Some(answer) => drop(stream.write_all(answer).await.and(stream.shutdown().await)),
-        None => std::future::pending().await,
-    }
+async fn asked_of(fake: &Fake, timeout: Duration) -> Result<bool, BreachFault> {
+    asked(&format!("{}/range/", fake.url()), timeout, RootCertStore::empty()).await
 }
 
 fn fingerprint() -> Fingerprint {
@@ -93,10 +69,6 @@ async fn asked(url: &str, timeout: Duration, roots: RootCertStore) -> Result<boo
     service.ask(fingerprint.prefix()).await.and_then(|answer| fingerprint.is_in(&answer))
 }
 
-fn ok(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
-}
-
 /// A list as services give it, with one line more.
 fn list(line: &str) -> Vec<u8> {
     let others: String = (0..900).map(|number| format!("{number:035X}:{}\r\n", number % 7)).collect();
@@ -109,9 +81,9 @@ async fn the_password_is_found_or_not_and_only_five_digits_are_sent() {
     for (line, expected) in
         [(format!("{kept}:3"), true), (format!("{kept}:0"), false), (String::new(), false)]
     {
-        let fake = Fake::new(Some(list(&line)), None).await;
-        assert_eq!(fake.asked(PATIENCE).await, Ok(expected), "{line}");
-        let [head] = fake.heads().try_into().unwrap();
+        let fake = Fake::new(Act::Say(list(&line))).await;
+        assert_eq!(asked_of(&fake, PATIENCE).await, Ok(expected), "{line}");
+        let [head] = fake.requests().try_into().unwrap();
         assert!(head.starts_with(&format!("GET /range/{told} HTTP/1.1\r\n")), "{head}");
         assert!(head.to_lowercase().contains("\r\nadd-padding: true\r\n"), "{head}");
         assert!(head.contains("countersign/"), "{head}");
@@ -121,7 +93,7 @@ async fn the_password_is_found_or_not_and_only_five_digits_are_sent() {
 
 #[tokio::test]
 async fn whatever_else_is_said_is_a_fault_in_bounded_time_and_space() {
-    let elsewhere = Fake::new(Some(list(&format!("{}:3", digits().1))), None).await;
+    let elsewhere = Fake::new(Act::Say(list(&format!("{}:3", digits().1)))).await;
     let redirect = format!(
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{}/range/\r\nContent-Length: 0\r\n\r\n",
         elsewhere.port
@@ -130,30 +102,30 @@ async fn whatever_else_is_said_is_a_fault_in_bounded_time_and_space() {
     let long = line.repeat(MAX_ANSWER / line.len() + 2);
     let endless_head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(4 * MAX_HEAD));
     let table = [
-        (Some(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n".to_vec()), BreachFault::Status),
-        (Some(redirect.into_bytes()), BreachFault::Status),
-        (Some(ok("<html>not what you wanted</html>")), BreachFault::Unreadable),
-        (Some(ok("")), BreachFault::Unreadable),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n".to_vec(), BreachFault::Status),
+        (redirect.into_bytes(), BreachFault::Status),
+        (ok("<html>not what you wanted</html>"), BreachFault::Unreadable),
+        (ok(""), BreachFault::Unreadable),
         (
-            Some([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n".as_slice(), &[0xff, 0xfe]].concat()),
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n".as_slice(), &[0xff, 0xfe]].concat(),
             BreachFault::Unreadable,
         ),
-        (Some(ok(&long)), BreachFault::TooLarge),
+        (ok(&long), BreachFault::TooLarge),
         // Without a length, until the connection ends.
-        (Some([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), long.as_bytes()].concat()), BreachFault::TooLarge),
-        (Some(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n00".to_vec()), BreachFault::Unreachable),
-        (Some(endless_head.into_bytes()), BreachFault::Unreachable),
-        (Some(b"220 mail.example.com ESMTP\r\n".to_vec()), BreachFault::Unreachable),
-        (Some(Vec::new()), BreachFault::Unreachable),
+        ([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), long.as_bytes()].concat(), BreachFault::TooLarge),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n00".to_vec(), BreachFault::Unreachable),
+        (endless_head.into_bytes(), BreachFault::Unreachable),
+        (b"220 mail.example.com ESMTP\r\n".to_vec(), BreachFault::Unreachable),
+        (Vec::new(), BreachFault::Unreachable),
     ];
     for (at, (answer, expected)) in table.into_iter().enumerate() {
-        let fake = Fake::new(answer, None).await;
-        assert_eq!(fake.asked(PATIENCE).await, Err(expected), "{at}");
+        let fake = Fake::new(Act::Say(answer)).await;
+        assert_eq!(asked_of(&fake, PATIENCE).await, Err(expected), "{at}");
     }
-    assert!(elsewhere.heads().is_empty(), "a redirect was followed");
-    let silent = Fake::new(None, None).await;
-    assert_eq!(silent.asked(SOON).await, Err(BreachFault::TimedOut));
-    assert_eq!(silent.heads().len(), 1);
+    assert!(elsewhere.requests().is_empty(), "a redirect was followed");
+    let silent = Fake::new(Act::Hang(Vec::new())).await;
+    assert_eq!(asked_of(&silent, SOON).await, Err(BreachFault::TimedOut));
+    assert_eq!(silent.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -182,11 +154,11 @@ async fn over_tls_the_certificate_has_to_be_trusted() {
         .with_single_cert(chain, key)
         .unwrap();
     let tls = TlsAcceptor::from(Arc::new(config));
-    let fake = Fake::new(Some(list(&format!("{}:3", digits().1))), Some(tls)).await;
+    let fake = Guarded::new(list(&format!("{}:3", digits().1)), tls).await;
     let url = format!("https://localhost:{}/range/", fake.port);
     let public = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     assert_eq!(asked(&url, PATIENCE, public).await, Err(BreachFault::Unreachable));
-    assert!(fake.heads().is_empty());
+    assert!(fake.heads.lock().unwrap().is_empty());
     let mut own = RootCertStore::empty();
     own.add(CertificateDer::from_pem_slice(CA).unwrap()).unwrap();
     assert_eq!(asked(&url, PATIENCE, own).await, Ok(true));

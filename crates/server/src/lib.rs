@@ -16,12 +16,14 @@ mod lock;
 pub mod mail;
 pub mod mounts;
 mod opening;
+mod outgoing;
 pub mod pages;
 pub mod replay;
 mod rotation;
 pub mod routes;
 mod shelf;
 pub mod telemetry;
+pub mod upstream;
 
 pub use app::{App, OpenFaults};
 pub use http::accept::serve;

@@ -4,7 +4,9 @@
 
 mod world;
 
-use countersign_server::config::{Config, Sources};
+use countersign_server::config::{Config, Sources, UpstreamConfig};
+use domain::phase::Phase;
+use std::time::Duration;
 use world::Home;
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
@@ -186,6 +188,50 @@ const BROKEN: &[(&str, &[&str])] = &[
         &["c.toml:3: allowed_origins: \"https://*.example\" is not an origin"],
     ),
     (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"old.example\"",
+        &["c.toml:3: upstream: \"old.example\" is not a URL like \"https://old.example\""],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://u:p@old.example\"",
+        &["c.toml:3: upstream: \"https://u:p@old.example\" is not a URL"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example/a/../b\"",
+        &["c.toml:3: upstream: \"https://old.example/a/../b\" is not a URL"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"http://2130706433\"",
+        &["c.toml:3: upstream: \"http://2130706433\": \"2130706433\" is no host; write an address like"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nupstream_timeout = \"31s\"",
+        &["c.toml:4: upstream_timeout: \"31s\" is not from 1s to 30s"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nupstream_timeout = \"10s\"",
+        &["c.toml:1: upstream_timeout (10s) has to be shorter than timeouts.handler (10s)"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nupstream_parallel = 0",
+        &["c.toml:4: upstream_parallel: 0 is not from 1 to 256"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nupstream_private = \"yes\"",
+        &["c.toml:4: upstream_private: write true or false"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nupstream_host = \"a/b\"",
+        &["c.toml:4: upstream_host: \"a/b\" is neither \"keep\" nor a host like"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"\nphase = \"shaddow\"",
+        &["c.toml:4: phase: \"shaddow\" is none of shadow, dual, cut, did you mean \"shadow\"?"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nphase = \"dual\"",
+        &["c.toml:1: `phase` means nothing without `upstream = \"https://…\"`"],
+    ),
+    (
         "[[mount]]\ndialect = \"native\"\nallow_credentials = \"yes\"",
         &["c.toml:3: allow_credentials: write true or false"],
     ),
@@ -345,6 +391,30 @@ fn the_strict_preset_shortens_what_follows_it_and_nothing_else() {
         let weak = domain::contract::Weakening::WeakPasswords;
         assert!(!strict.weakenings.contains(&weak));
     }
+}
+
+#[test]
+fn a_mount_names_the_application_that_it_takes_over_from() {
+    let mount = |words: &str| {
+        let file = format!("[[mount]]\ndialect = \"native\"\n{words}");
+        load(&file, &[]).unwrap().mounts.remove(0).upstream
+    };
+    assert_eq!(mount(""), None);
+    let plain = mount("upstream = \"https://old.example/\"").unwrap();
+    assert_eq!(plain, UpstreamConfig::plain("https://old.example"));
+    let all = mount(
+        "upstream = \"http://[::1]:8001/api/\"\nupstream_timeout = \"1500ms\"\nupstream_parallel = 8\n\
+         upstream_private = true\nupstream_host = \"old.example:8001\"\nphase = \"dual\"",
+    );
+    let expected = UpstreamConfig {
+        timeout: Duration::from_millis(1500),
+        parallel: 8,
+        private: true,
+        host: Some("old.example:8001".parse().unwrap()),
+        phase: Phase::Dual,
+        ..UpstreamConfig::plain("http://[::1]:8001/api")
+    };
+    assert_eq!(all, Some(expected));
 }
 
 #[test]

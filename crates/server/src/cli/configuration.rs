@@ -1,7 +1,8 @@
 //! What is in force, and why?
 
 use super::terminal::{line, out};
-use crate::config::{Config, MountConfig, settings};
+use crate::config::kinds::write_span;
+use crate::config::{Config, MountConfig, UpstreamConfig, settings};
 use crate::mounts;
 use serde_json::{Value, json};
 
@@ -42,7 +43,21 @@ fn words(mount: &MountConfig) -> Vec<(&'static str, Value)> {
         words.push(("allowed_origins", json!(mount.allowed_origins)));
         words.push(("allow_credentials", json!(mount.allow_credentials)));
     }
+    words.extend(mount.upstream.iter().flat_map(upstream));
     words
+}
+
+/// What it says about the old application, defaults included.
+fn upstream(upstream: &UpstreamConfig) -> [(&'static str, Value); 6] {
+    let host = upstream.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or("keep");
+    [
+        ("upstream", json!(upstream.url)),
+        ("upstream_timeout", json!(write_span(upstream.timeout))),
+        ("upstream_parallel", json!(upstream.parallel)),
+        ("upstream_private", json!(upstream.private)),
+        ("upstream_host", json!(host)),
+        ("phase", json!(upstream.phase.name())),
+    ]
 }
 
 fn described(config: &Config) -> Value {

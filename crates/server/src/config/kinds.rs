@@ -190,7 +190,8 @@ fn whole(number: u64, least: u64, most: u64) -> Result<Value, String> {
     }
 }
 
-fn choice(text: &str, words: &[&str]) -> Result<Value, String> {
+/// One of these words.
+pub(super) fn choice(text: &str, words: &[&str]) -> Result<Value, String> {
     if words.contains(&text) {
         return Ok(Value::Text(text.to_owned()));
     }
@@ -251,7 +252,7 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 /// Scheme, host and port, and nothing else.
-fn base(text: &str, what: &str) -> Result<String, String> {
+pub(super) fn base(text: &str, what: &str) -> Result<String, String> {
     let fault = || format!("{text:?} is not {what} like \"https://app.example.com\", without a path");
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(fault)?;
     let plain = !rest.is_empty()

@@ -13,6 +13,7 @@ mod nearest;
 mod roles;
 pub mod settings;
 mod tries;
+mod upstream;
 mod weakening;
 
 pub use cookies::{CookieWords, pages};
@@ -20,6 +21,7 @@ pub use environment::asks_for_update;
 pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
 pub use nearest::{did_you_mean, nearest};
+pub use upstream::UpstreamConfig;
 pub use weakening::HouseWeakening;
 
 use database::{Chosen, DatabaseConfig};
@@ -263,6 +265,9 @@ impl Config {
                 let message = format!("there is no dialect {:?}{hint}", mount.dialect);
                 faults.push(ConfigFault { place: place.clone(), message });
             }
+            faults.extend(
+                self.upstream_is_slow(mount).map(|message| ConfigFault { place: place.clone(), message }),
+            );
             let same = |other: &&MountConfig| {
                 (&other.dialect, &other.prefix, &other.host) == (&mount.dialect, &mount.prefix, &mount.host)
             };
@@ -272,6 +277,16 @@ impl Config {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// A client would be told that its request took too long before the old application was given up.
+    fn upstream_is_slow(&self, mount: &MountConfig) -> Option<String> {
+        let upstream = mount.upstream.as_ref()?;
+        let (asked, handler) = (upstream.timeout, self.timeouts.handler);
+        (asked >= handler).then(|| {
+            let (asked, handler) = (kinds::write_span(asked), kinds::write_span(handler));
+            format!("upstream_timeout ({asked}) has to be shorter than timeouts.handler ({handler})")
+        })
     }
 }
 

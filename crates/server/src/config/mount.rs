@@ -6,6 +6,7 @@ use super::file::Page;
 use super::kinds::{Kind, Value};
 use super::nearest;
 use super::settings::MOUNT_WORDS;
+use super::upstream::{UpstreamConfig, UpstreamWords};
 use domain::contract::FactorWays;
 use domain::time::Moment;
 use std::ops::Range;
@@ -36,6 +37,8 @@ pub struct MountConfig {
     pub allow_credentials: bool,
     /// Whether and how tokens travel in cookies.
     pub cookies: CookieWords,
+    /// The application that this mount takes over from, if any.
+    pub upstream: Option<UpstreamConfig>,
     /// In the configuration file, from 1; zero = nowhere.
     pub line: usize,
 }
@@ -65,10 +68,11 @@ impl MountConfig {
 /// Reads one mount; None when something in it is wrong.
 pub(super) fn read(table: &DeTable<'_>, span: &Range<usize>, page: &mut Page<'_>) -> Option<MountConfig> {
     let mut mount = MountConfig { line: page.line(span.start), ..MountConfig::default() };
-    let mut sound = true;
+    let (mut sound, mut upstream) = (true, UpstreamWords::default());
     for (key, value) in table {
         let name = key.get_ref().as_ref();
-        if let Err(message) = read_word(name, value, page, &mut mount) {
+        let read = upstream.read(name, value.get_ref());
+        if let Err(message) = read.unwrap_or_else(|| read_word(name, value, page, &mut mount)) {
             page.fault(&value.span(), message);
             sound = false;
         }
@@ -76,6 +80,15 @@ pub(super) fn read(table: &DeTable<'_>, span: &Range<usize>, page: &mut Page<'_>
     if mount.dialect.is_empty() && !table.contains_key("dialect") {
         page.fault(span, "a mount needs `dialect = \"…\"`");
         sound = false;
+    }
+    if sound {
+        match upstream.finish() {
+            Ok(upstream) => mount.upstream = upstream,
+            Err(message) => {
+                page.fault(span, message);
+                sound = false;
+            }
+        }
     }
     sound.then_some(mount)
 }

@@ -368,7 +368,7 @@ pub static SETTINGS: &[Setting] = &[
 ];
 
 /// The words of a `[[mount]]`, with what they mean.
-pub static MOUNT_WORDS: [(&str, &str); 14] = [
+pub static MOUNT_WORDS: [(&str, &str); 20] = [
     ("dialect", "Name of the dialect, built in or a folder under `dialects`."),
     ("prefix", "Before every path of the dialect, like \"/accounts\"."),
     ("host", "Only for requests to this host name."),
@@ -397,6 +397,21 @@ pub static MOUNT_WORDS: [(&str, &str); 14] = [
     (
         "csrf_header",
         "Header in which pages send the CSRF token back: X-CSRF-Token, or another one that begins with X-.",
+    ),
+    (
+        "upstream",
+        "The application that this mount takes over from: scheme, host, port and perhaps a path, like https://old.example or http://127.0.0.1:8001.",
+    ),
+    ("upstream_timeout", "The most time that one request to it may take, 1s to 30s; default 5s."),
+    ("upstream_parallel", "The most requests to it at once, 1 to 256; default 32. As many again may wait."),
+    (
+        "upstream_private",
+        "Whether its host name may lead to private or loopback addresses; default false. An address or `localhost` in `upstream` itself needs no permission.",
+    ),
+    ("upstream_host", "Its Host header: `keep` (default) = as the client sent it, or a host name."),
+    (
+        "phase",
+        "Where the mount starts: `shadow` (default) = the old application answers, `dual` = this server answers and keeps it in step, `cut` = this server alone. Only with `upstream`; `countersign migration phase` changes it later.",
     ),
 ];
 

@@ -4,7 +4,7 @@
 //! named here. Both are listed by `countersign doctor --security`, logged at the start and noted in the audit trail.
 
 use super::mail::Transport;
-use super::{Config, MountConfig};
+use super::{Config, MountConfig, UpstreamConfig};
 use ipnet::IpNet;
 
 /// Least memory times passes of argon2id, in KiB: 19,456 × 2 and its equals (security.md 3.1).
@@ -79,6 +79,9 @@ house_weakenings! {
     /// A mount has `allow_credentials`.
     CrossOriginCookies = "cross_origin_cookies",
         "Pages of the allowed origins act with the user's cookies: they have to be as safe as this server.";
+    /// A mount has an `upstream` that is not https and not on this machine.
+    UpstreamInClear = "upstream_in_clear",
+        "Passwords and tokens travel to the old application in clear, and whoever is on the way can take or answer them.";
 }
 
 impl Config {
@@ -122,6 +125,7 @@ fn of_mount(mount: &MountConfig) -> impl Iterator<Item = HouseWeakening> + use<>
     [
         (HouseWeakening::OldTokens, old),
         (HouseWeakening::CrossOriginCookies, mount.allow_credentials && !mount.allowed_origins.is_empty()),
+        (HouseWeakening::UpstreamInClear, mount.upstream.as_ref().is_some_and(UpstreamConfig::is_in_clear)),
     ]
     .into_iter()
     .filter_map(|(weakening, in_force)| in_force.then_some(weakening))
@@ -181,6 +185,10 @@ mod tests {
                 HouseWeakening::CrossOriginCookies,
                 "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"https://a.example\"]\nallow_credentials = true",
             ),
+            (
+                HouseWeakening::UpstreamInClear,
+                "[[mount]]\ndialect = \"native\"\nupstream = \"http://10.0.0.7:8001/api\"",
+            ),
         ];
         for (weakening, file) in cases {
             let found: Vec<HouseWeakening> =
@@ -196,6 +204,8 @@ mod tests {
             "database = \"postgres://u@db/c\"",
             "database = \"postgres://u@localhost/c\"",
             "[hashing]\nmemory_kib = 12288\npasses = 3",
+            "[[mount]]\ndialect = \"native\"\nupstream = \"http://[::1]:8001\"",
+            "[[mount]]\ndialect = \"native\"\nupstream = \"https://old.example\"",
             "[[mount]]\ndialect = \"native\"\nsecret_file = \"/s\"\naccept_until = 2030-01-01T00:00:00Z",
         ] {
             assert_eq!(config(safe).weakenings(), [], "{safe}");

@@ -1,0 +1,5 @@
+//! What becomes of requests while an application is taken over?
+
+mod breaker;
+pub mod client;
+mod forward;
