@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests run on: PostgreSQL's server programs, a browser with its driver, and for the interoperability
-# tests a Python environment with Django and a folder of Node packages with NestJS, both at the versions pinned in
+# Installs what the tests run on: PostgreSQL's server programs, a browser with its driver, and for the tests beside real
+# applications a Python environment with Django and a folder of Node packages with NestJS, both at the versions pinned in
 # crates/server/tests/interop.
 #
 # Quick when everything is there. Fails when something is missing and cannot be installed: the tests never skip.

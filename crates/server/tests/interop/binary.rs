@@ -22,6 +22,8 @@ pub fn chance() -> String {
 /// A folder with configuration and database; it goes with the value, except after a failed test.
 pub struct Home {
     folder: PathBuf,
+    /// Whether tries are counted; off at first, because most tests try more often than people do.
+    pub limits: bool,
 }
 
 impl Home {
@@ -29,7 +31,7 @@ impl Home {
     pub fn new(name: &str) -> Home {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", chance()));
         fs::create_dir_all(&folder).unwrap();
-        Home { folder }
+        Home { folder, limits: false }
     }
 
     /// Where a file of this name lies.
@@ -52,7 +54,7 @@ impl Home {
             .args(arguments)
             .env("COUNTERSIGN_CONFIG", self.path("countersign.toml"))
             .env("COUNTERSIGN_DATA", self.path("data"))
-            .env("COUNTERSIGN_LIMITS__ENABLED", "false")
+            .env("COUNTERSIGN_LIMITS__ENABLED", self.limits.to_string())
             .current_dir(&self.folder);
         command
     }

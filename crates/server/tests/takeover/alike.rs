@@ -1,0 +1,185 @@
+//! Do the application and Countersign with its users say the same to the same requests?
+
+use crate::application::{Kind, Size};
+use crate::binary::{Home, Server, chance};
+use crate::stages::configuration;
+use crate::wire::{Line, Message, request};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// One request of a conversation. `{access}` and `{refresh}` stand for what the last sign-in gave.
+struct Asked(&'static str, &'static str, &'static str, Value);
+
+/// Members of answers that differ, and why. A test of ours knows no others.
+const DIFFERENT: [(&str, &str); 1] =
+    [("last_login", "the application never writes it, and Countersign does")];
+
+/// Asks both the same and holds each answer against the other: status, type, and body with tokens and moments by kind.
+pub fn check(kind: Kind, size: Size) {
+    let mut home = Home::new("alike");
+    home.limits = true;
+    home.write("secret", &chance().repeat(4));
+    home.write("countersign.toml", &configuration(kind));
+    kind.fill(&home, size);
+    import(kind, &home);
+    let application = kind.serve(&home, size);
+    let server = Server::start(&home);
+    let asked = match kind {
+        Kind::Django => django(),
+        Kind::Nest => nest(),
+    };
+    let (theirs, ours) = (talk(application.address, &asked), talk(server.address, &asked));
+    let pairs = asked.iter().zip(theirs.iter().zip(&ours));
+    let differ: Vec<String> = pairs
+        .filter(|(_, (theirs, ours))| theirs != ours)
+        .map(|(asked, (theirs, ours))| {
+            format!("{} {} {}\ntheirs {theirs}\nours   {ours}", asked.0, asked.1, asked.3)
+        })
+        .collect();
+    assert!(differ.is_empty(), "{} of {}\n{}", differ.len(), asked.len(), differ.join("\n"));
+    println!("{} answers are the same", asked.len());
+}
+
+fn talk(address: SocketAddr, asked: &[Asked]) -> Vec<String> {
+    let mut kept = (String::new(), String::new());
+    let mut said = Vec::new();
+    for Asked(method, path, bearer, body) in asked {
+        let bearer = bearer.replace("{access}", &kept.0);
+        let body: Value = serde_json::from_str(&body.to_string().replace("{refresh}", &kept.1)).unwrap();
+        let request = request(method, path, &bearer, (!body.is_null()).then_some(&body));
+        let answer = Line::to(address).unwrap().ask(&request).unwrap();
+        if answer.status() < 300 {
+            let given = |pointer| Some(answer.text(pointer)).filter(|text| !text.is_empty());
+            kept.0 = given("/access").or_else(|| given("/token")).unwrap_or(kept.0);
+            kept.1 = given("/refresh").unwrap_or(kept.1);
+        }
+        said.push(told(&answer));
+    }
+    said
+}
+
+/// Status, type and body. Tokens and moments differ from server to server, and are told by their kind.
+fn told(answer: &Message) -> String {
+    let body = dialect::transcript::masked(&sorted(&answer.json()).to_string());
+    format!("{} {:?} {body}", answer.status(), answer.field("content-type"))
+}
+
+/// Members of objects in the order of their names, which says nothing, without the values that are known to differ.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut names: Vec<&String> = map.keys().collect();
+            names.sort();
+            let known = |name: &str| DIFFERENT.iter().any(|(member, _)| *member == name);
+            let value = |name: &String| if known(name) { json!("different") } else { sorted(&map[name]) };
+            names.into_iter().map(|name| (name.clone(), value(name))).collect()
+        }
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn django() -> Vec<Asked> {
+    let sign_in = |email: Value, password: Value| {
+        Asked("POST", "/api/sign-in/", "", json!({ "email": email, "password": password }))
+    };
+    let sign_up = |body: Value| Asked("POST", "/api/sign-up/", "", body);
+    let update = |id: &'static str, body: Value| Asked("PUT", id, "{access}", body);
+    let token = |body: Value| Asked("POST", "/api/token/", "", body);
+    let refresh = |body: Value| Asked("POST", "/api/token/refresh/", "", body);
+    let new = json!({
+        "username": "johndoe", "email": "john@example.com", "password": "SecurePass123!", "first_name": "John",
+        "last_name": "Doe", "number_phone": "5551234567"
+    });
+    vec![
+        sign_in(json!("user000015@example.com"), json!("kept since 2019, 15")),
+        Asked("POST", "/api/profile/", "{access}", json!(15)),
+        Asked("GET", "/api/profile/", "{access}", Value::Null),
+        Asked("POST", "/api/profile/", "", json!(15)),
+        Asked("POST", "/api/profile/", "garbage", json!(15)),
+        Asked("POST", "/api/profile/", "two words", json!(15)),
+        refresh(json!({ "refresh": "{refresh}" })),
+        refresh(json!({ "refresh": "garbage" })),
+        refresh(json!({})),
+        Asked("POST", "/api/profile/", "{access}", json!(15)),
+        sign_in(json!("user000015@example.com"), json!("no")),
+        sign_in(json!("nobody@example.com"), json!("no")),
+        sign_in(json!("user000050@example.com"), json!("kept since 2019, 10")),
+        sign_in(json!("user000051@example.com"), json!("kept since 2019, 11")),
+        sign_in(Value::Null, json!("no")),
+        sign_in(json!("user000015@example.com"), Value::Null),
+        Asked("POST", "/api/sign-in/", "", json!({})),
+        Asked("GET", "/api/sign-in/", "", Value::Null),
+        sign_up(json!({})),
+        sign_up(json!({ "username": "johndoe" })),
+        sign_up(
+            json!({ "username": "a b", "email": "x", "password": "SecurePass123!", "number_phone": "123456789012" }),
+        ),
+        sign_up(
+            json!({ "username": "user000015", "email": "user000015@example.com", "password": "SecurePass123!" }),
+        ),
+        sign_up(json!({ "username": "weak", "email": "weak@example.com", "password": "12345678" })),
+        sign_up(new),
+        Asked("POST", "/api/profile/", "{access}", json!(121)),
+        update("/api/profile/121/update/", json!({ "first_name": "Zoë", "number_phone": null })),
+        update("/api/profile/121/update/", json!({ "username": "user000015" })),
+        update("/api/profile/15/update/", json!({ "first_name": "Zoë" })),
+        Asked("DELETE", "/api/profile/15/delete/", "{access}", Value::Null),
+        Asked("DELETE", "/api/profile/121/delete/", "{access}", Value::Null),
+        Asked("POST", "/api/profile/", "{access}", json!(121)),
+        token(json!({ "username": "user000016", "password": "kept since 2019, 16" })),
+        token(json!({ "username": "user000016", "password": "no" })),
+        token(json!({ "username": "" })),
+    ]
+}
+
+fn nest() -> Vec<Asked> {
+    let sign_in = |body: Value| Asked("POST", "/auth/signin", "", body);
+    let profile = |bearer: &'static str| Asked("GET", "/users/profile", bearer, Value::Null);
+    vec![
+        sign_in(json!({ "email": "user000015@nest.example", "password": "kept since 2019, 15" })),
+        profile("{access}"),
+        profile(""),
+        profile("garbage"),
+        sign_in(json!({ "email": "user000015@nest.example", "password": "no" })),
+        sign_in(json!({ "email": "nobody@nest.example", "password": "no" })),
+        sign_in(json!({ "email": "user000050@nest.example", "password": "kept since 2019, 10" })),
+        sign_in(json!({ "email": "User000015@Nest.example", "password": "kept since 2019, 15" })),
+        sign_in(json!({ "email": "user000015@nest.example" })),
+        sign_in(json!({ "email": "user000015@nest.example", "password": 1 })),
+        sign_in(json!({ "email": ["x"], "password": "no" })),
+        sign_in(json!({})),
+        sign_in(json!([])),
+        Asked("GET", "/auth/signin", "", Value::Null),
+        Asked("POST", "/users/profile", "", json!({})),
+        Asked("GET", "/users/nothing", "", Value::Null),
+    ]
+}
+
+/// Imports the application's users while it runs, and gives what was said of it.
+pub fn import(kind: Kind, home: &Home) -> String {
+    let base = Connection::open(kind.database(home)).unwrap();
+    let sql = match kind {
+        Kind::Django => {
+            "SELECT json_object('id', id, 'username', username, 'email', email, 'first_name', first_name,
+             'last_name', last_name, 'phone_number', number_phone, 'avatar', '/media/' || avatar,
+             'password_hash', password, 'status', iif(is_active, 'active', 'inactive'),
+             'created_at', replace(date_joined, ' ', 'T') || 'Z',
+             'attributes', json_object('is_staff', json(iif(is_staff, 'true', 'false')),
+                 'is_superuser', json(iif(is_superuser, 'true', 'false')))) FROM users_users"
+        }
+        Kind::Nest => {
+            r#"SELECT json_object('uuid', id, 'email', email, 'password_hash', password,
+             'status', iif("isActive", 'active', 'inactive'), 'created_at', replace("createdAt", ' ', 'T') || 'Z') FROM "user""#
+        }
+    };
+    let mut lines = String::new();
+    let mut statement = base.prepare(sql).unwrap();
+    for line in statement.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+        writeln!(lines, "{}", line.unwrap()).unwrap();
+    }
+    home.write("users.jsonl", &lines);
+    home.run(&["user", "import", "users.jsonl", "--with-roles"])
+}

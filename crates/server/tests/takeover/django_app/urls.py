@@ -1,0 +1,14 @@
+from django.urls import path
+from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
+from users import views
+
+urlpatterns = [
+    path("api/sign-in/", views.sign_in),
+    path("api/sign-up/", views.sign_up),
+    path("api/profile/", views.profile),
+    path("api/profile/<int:id>/update/", views.update),
+    path("api/profile/<int:id>/delete/", views.delete),
+    path("api/token/", TokenObtainPairView.as_view()),
+    path("api/token/refresh/", TokenRefreshView.as_view()),
+    path("api/passwords/", views.passwords),
+]
