@@ -3,8 +3,9 @@
 use crate::body::Media;
 use crate::claims::{compile_access, compile_refresh};
 use crate::cookie::{CookieMode, CookiePlan, Pages};
+use crate::extends::{self, Library, is_name};
 use crate::factors::{Ways, compile_ways};
-use crate::file::{Faults, FileFault, MAX_FILE_BYTES, Section, Word, unknown_word};
+use crate::file::{FileFault, Section, Word, unknown_word};
 use crate::place::Place;
 use crate::route::{self, Route, UnknownFields};
 use crate::said::{Said, SaidHeader, compile_headers, compile_refusals};
@@ -32,6 +33,8 @@ pub struct Dialect {
     pub version: String,
     /// Where the contract is documented or was recorded.
     pub sources: Vec<String>,
+    /// The dialects whose files it extends, nearest first.
+    pub bases: Vec<String>,
     /// Rules of HTTP that hold for all routes.
     pub http: Http,
     /// Where an access token stands.
@@ -110,24 +113,23 @@ pub struct Credential {
 }
 
 impl Dialect {
-    /// Reads a dialect file. Everything wrong with it is told at once, in the order of the lines.
+    /// Reads a dialect file that stands alone. Everything wrong with it is told at once, in the order of the lines.
     pub fn parse(text: &str) -> Result<Dialect, Vec<FileFault>> {
-        if text.len() > MAX_FILE_BYTES {
-            let message = format!("the file is larger than {MAX_FILE_BYTES} bytes");
-            return Err(vec![FileFault { line: 1, message }]);
-        }
-        let faults = Faults::new(text);
-        let (table, errors) = toml::de::DeTable::parse_recoverable(text);
-        for error in errors {
-            faults.at(error.span().map_or(0, |span| span.start), error.message().trim().to_owned());
-        }
+        Dialect::parse_with(text, &|name| Err(format!("the dialect \"{name}\" is not at hand")))
+    }
+
+    /// Reads a dialect file together with those it extends. Faults of the file come first, then those of the others.
+    pub fn parse_with(text: &str, library: Library<'_>) -> Result<Dialect, Vec<FileFault>> {
+        let shelf = extends::gather(text, library).map_err(|fault| vec![fault])?;
+        let faults = shelf.faults();
+        let table = shelf.merged(&faults);
         let dialect = if faults.is_empty() { compile_whole(Section::root(&table, &faults)) } else { None };
         if faults.is_empty() && dialect.is_none() {
             faults.at_line(1, "the file is not complete");
         }
         let list = faults.into_list();
         match dialect {
-            Some(dialect) if list.is_empty() => Ok(dialect),
+            Some(dialect) if list.is_empty() => Ok(Dialect { bases: shelf.bases, ..dialect }),
             _ => Err(list),
         }
     }
@@ -161,15 +163,16 @@ fn compile_file(root: &Section<'_>) -> Option<Dialect> {
     let routes: Vec<Route> =
         root.sections("route").into_iter().filter_map(|section| route::compile(section, scope)).collect();
     let contract = contract(root, scope, &routes, name.clone().unwrap_or_default());
-    root.not_built(&["extends", "clients", "pages"]);
+    root.not_built(&["clients", "pages"]);
     let title = root.word("title").map_or_else(String::new, |word| word.text.to_owned());
     let version = root.need_word("version").map_or_else(String::new, |word| word.text.to_owned());
-    let sources = root.words("source").unwrap_or_default().iter().map(|word| word.text.to_owned()).collect();
+    let sources = sources(root);
     let dialect = Dialect {
         name: name?,
         title,
         version,
         sources,
+        bases: Vec::new(),
         http,
         credential,
         contract: contract?,
@@ -187,13 +190,24 @@ fn compile_file(root: &Section<'_>) -> Option<Dialect> {
 }
 
 fn name(word: &Word<'_>, root: &Section<'_>) -> String {
-    let fits = (1..=40).contains(&word.text.len())
-        && word.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !fits {
+    if !is_name(word.text) {
         root.faults()
             .at(word.span.start, "a dialect's name has 1 to 40 lower-case letters, digits and dashes");
     }
     word.text.to_owned()
+}
+
+/// Where the contract is documented. Another version of a contract needs a source of its own.
+fn sources(root: &Section<'_>) -> Vec<String> {
+    let words = root.words("source").unwrap_or_default();
+    let (extends, without) = (root.word("extends"), root.words("without"));
+    if extends.is_some() && words.is_empty() {
+        root.fault("a file that extends another needs its own `source`: where this version is documented or was recorded");
+    }
+    if extends.is_none() && without.is_some() {
+        root.fault("`without` takes away from what `extends` names, and the file extends nothing");
+    }
+    words.iter().map(|word| word.text.to_owned()).collect()
 }
 
 /// The shapes, and where in the file each one stands.

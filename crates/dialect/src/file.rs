@@ -17,7 +17,9 @@ pub const MAX_FILE_BYTES: usize = 256 * 1024;
 /// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileFault {
-    /// From 1.
+    /// The dialect in whose file it stands, where that is one which is extended.
+    pub base: Option<String>,
+    /// From 1, in its file.
     pub line: usize,
     /// A sentence: what is wrong and what to do.
     pub message: String,
@@ -25,20 +27,28 @@ pub struct FileFault {
 
 impl std::fmt::Display for FileFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.line, self.message)
+        let base = self.base.as_ref().map_or_else(String::new, |name| format!("{name}:"));
+        write!(f, "{base}{}: {}", self.line, self.message)
     }
 }
 
 /// Collects faults while a file is read.
 pub struct Faults<'a> {
     text: &'a str,
+    /// Files that are extended: the line at which each begins, and its name.
+    bases: Vec<(usize, String)>,
     list: RefCell<Vec<FileFault>>,
 }
 
 impl<'a> Faults<'a> {
     /// A collector for this text.
     pub fn new(text: &'a str) -> Faults<'a> {
-        Faults { text, list: RefCell::new(Vec::new()) }
+        Faults { text, bases: Vec::new(), list: RefCell::new(Vec::new()) }
+    }
+
+    /// From this byte on the text is that of another file, the dialect `name`. Files are named in their order.
+    pub fn begins(&mut self, byte: usize, name: &str) {
+        self.bases.push((self.line_of(byte), name.to_owned()));
     }
 
     /// Notes a fault at a byte of the file.
@@ -46,9 +56,12 @@ impl<'a> Faults<'a> {
         self.at_line(self.line_of(byte), message);
     }
 
-    /// Notes a fault at a line.
+    /// Notes a fault at a line of the text.
     pub fn at_line(&self, line: usize, message: impl Into<String>) {
-        self.list.borrow_mut().push(FileFault { line, message: message.into() });
+        let base = self.bases.iter().rev().find(|(first, _)| *first <= line);
+        let line = line + 1 - base.map_or(1, |(first, _)| *first);
+        let base = base.map(|(_, name)| name.clone());
+        self.list.borrow_mut().push(FileFault { base, line, message: message.into() });
     }
 
     /// A word as the file writes it, quotes included.
@@ -56,7 +69,7 @@ impl<'a> Faults<'a> {
         self.text.get(word.span.clone()).unwrap_or("")
     }
 
-    /// The line of a byte, from 1.
+    /// The line of a byte of the text, from 1.
     pub fn line_of(&self, byte: usize) -> usize {
         let end = byte.min(self.text.len());
         1 + self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count()

@@ -7,6 +7,7 @@ mod check;
 mod claims;
 mod compiled;
 mod cookie;
+mod extends;
 mod factors;
 pub mod file;
 mod gather;
@@ -27,6 +28,7 @@ mod wording;
 
 pub use compiled::{Dialect, LANGUAGE};
 pub use cookie::{CookieMode, CookiePlan, CookieRules, Pages};
+pub use extends::{Library, MOST_BASES, is_name};
 pub use file::FileFault;
 pub use hear::{Ask, Heard};
 pub use route::{BODY_LIMIT, Route};

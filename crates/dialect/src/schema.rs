@@ -17,17 +17,38 @@ use serde_json::{Value, json};
 
 /// The schema of `dialect.toml`. Unknown keys are refused in every table.
 pub fn schema() -> Value {
-    let mut root = needing(root(), &["language", "name", "version", "tokens", "refuse", "route"]);
+    let mut root = needing(root(), &["language", "name", "version"]);
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Countersign dialect",
         "description": "A sign-in contract as data: docs/dialects.md",
         "$defs": object_of(definitions()),
+        "if": { "required": ["extends"] },
+        "then": { "required": ["source"] },
+        "else": whole(),
     });
     if let (Value::Object(head), Value::Object(root)) = (head, &mut root) {
         root.extend(head);
     }
     root
+}
+
+/// What a file needs that stands alone. One that extends another differs from it in a few lines.
+fn whole() -> Value {
+    let access = json!({ "required": ["algorithm", "lifetime", "claims"] });
+    let refresh = json!({ "required": ["form", "lifetime"] });
+    let route = json!({
+        "required": ["verb", "on", "give"],
+        "properties": { "take": { "additionalProperties": { "required": ["from"] } } },
+    });
+    json!({
+        "required": ["tokens", "refuse", "route"],
+        "properties": {
+            "tokens": { "required": ["access"], "properties": { "access": access, "refresh": refresh } },
+            "refuse": { "required": ["default"] },
+            "route": with(route.clone(), "items", route),
+        },
+    })
 }
 
 fn definitions() -> Vec<(&'static str, Value)> {
@@ -67,9 +88,9 @@ fn definitions() -> Vec<(&'static str, Value)> {
         ("said", table(said())),
         ("cookie", needing(table(cookie()), &["name"])),
         ("give", table(said().into_iter().chain([case()]).collect())),
-        ("take", needing(table(take().into_iter().chain(checks()).collect()), &["from"])),
+        ("take", table(take().into_iter().chain(checks()).collect())),
         ("need", needing(table(need()), &["any"])),
-        ("route", needing(table(route()), &["verb", "on", "give"])),
+        ("route", table(route())),
     ]
 }
 
@@ -122,6 +143,16 @@ fn root() -> Value {
             ),
         ),
         ("title", text("For people.")),
+        (
+            "extends",
+            with(text("The dialect whose file this one begins with."), "pattern", json!("^[a-z0-9-]{1,40}$")),
+        ),
+        (
+            "without",
+            free_texts(
+                "What is taken away from that file first: refuse.taken, route.NAME, route.NAME.take.otp …",
+            ),
+        ),
         ("purpose", choice("For whom the contract is.", &["application", "administration"])),
         ("version", text("Version of the contract.")),
         ("source", free_texts("Where the contract is documented or was recorded.")),
@@ -139,7 +170,7 @@ fn root() -> Value {
         ("headers", about(refer("headers"), "Headers of every answer.")),
         ("credential", credential()),
         ("cookies", choice("Whether tokens travel in cookies.", &["off", "instead", "beside"])),
-        ("tokens", needing(tokens(), &["access"])),
+        ("tokens", tokens()),
         ("passwords", passwords()),
         ("newcomer", newcomer()),
         ("roles", map("Role → the dialect's word for it.", None, text("As {user.role} says it."))),
@@ -147,7 +178,7 @@ fn root() -> Value {
         ("flaws", flaws()),
         ("messages", about(refer("messages"), "Wordings of flaws.")),
         ("messages_by_input", map("Input → wordings of its flaws.", Some(refer("input")), refer("messages"))),
-        ("refuse", needing(about(refer("refusals"), "The noes of all routes."), &["default"])),
+        ("refuse", about(refer("refusals"), "The noes of all routes.")),
         ("route", tables("The routes.", "route")),
     ])
 }
@@ -214,8 +245,8 @@ fn tokens() -> Value {
     ]);
     table(vec![
         ("leeway", time("By how much clocks may differ; at most 120s, none where nothing is named.")),
-        ("access", needing(access, &["algorithm", "lifetime", "claims"])),
-        ("refresh", needing(refresh, &["form", "lifetime"])),
+        ("access", access),
+        ("refresh", refresh),
     ])
 }
 

@@ -11,8 +11,9 @@ fn folder() -> PathBuf {
 }
 
 fn load(name: &str) -> Dialect {
-    let text = std::fs::read_to_string(folder().join(name).join("dialect.toml")).unwrap();
-    Dialect::parse(&text).unwrap_or_else(|faults| {
+    let read = |name: &str| std::fs::read_to_string(folder().join(name).join("dialect.toml"));
+    let library = |name: &str| read(name).map_err(|error| error.to_string());
+    Dialect::parse_with(&read(name).unwrap(), &library).unwrap_or_else(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         panic!("dialects/{name}/dialect.toml:\n{}", lines.join("\n"))
     })
@@ -37,8 +38,10 @@ fn every_dialect_folder_holds_a_dialect_of_its_name() {
 
 #[test]
 fn all_dialects_can_be_mounted_together() {
+    // Versions of one contract have the same paths; one of them is enough here.
     let places = names()
         .iter()
+        .filter(|name| load(name).bases.is_empty())
         .map(|name| Place { dialect: Arc::new(load(name)), prefix: String::new(), host: String::new() })
         .collect();
     Switchboard::new(places).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! A page is written like those of `tests/words.rs`: `=== dialect` is a fragment (or, titled `whole`, a whole file) and
 //! `=== faults` the exact list. Lines are those of the fragment; `file` stands for the file as a whole and `added` for what
-//! the preamble adds. `UPDATE=1 cargo test -p countersign-dialect --test faults` rewrites the lists.
+//! the preamble adds. `=== base NAME` is a whole file that the following ones extend. `UPDATE=1 cargo test -p countersign-dialect --test faults` rewrites the lists.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
@@ -15,13 +15,15 @@ use countersign_dialect::{Dialect, FileFault};
 use page::{Page, Section, pages, updating};
 
 /// The faults of a section, with the lines of the section.
-fn faults(section: &Section) -> String {
+fn faults(section: &Section, bases: &preamble::Bases) -> String {
     let whole = section.title == "whole";
     let (text, before) = if whole { (section.text.clone(), 0) } else { preamble::composed(&section.text) };
-    let Err(faults) = Dialect::parse(&text) else { return "none".to_owned() };
+    let parsed = Dialect::parse_with(&text, &|name| preamble::base(bases, name));
+    let Err(faults) = parsed else { return "none".to_owned() };
     let last = before + section.text.lines().count();
     let shown = |fault: &FileFault| {
         let line = match fault.line {
+            line if fault.base.is_some() => format!("{}:{line}", fault.base.as_deref().unwrap_or_default()),
             line if whole => line.to_string(),
             line if line <= before => "file".to_owned(),
             line if line > last => "added".to_owned(),
@@ -34,9 +36,20 @@ fn faults(section: &Section) -> String {
 
 fn carried_out(page: &Page) -> Page {
     let mut out = Page { about: page.about.clone(), sections: Vec::new() };
-    for section in page.sections.iter().filter(|section| section.word == "dialect") {
-        out.sections.push(section.clone());
-        out.sections.push(Section::new("faults", faults(section)));
+    let mut bases = preamble::Bases::new();
+    for section in &page.sections {
+        match section.word.as_str() {
+            "base" => {
+                bases.insert(section.title.clone(), section.text.clone());
+                out.sections.push(section.clone());
+            }
+            "dialect" => {
+                out.sections.push(section.clone());
+                out.sections.push(Section::new("faults", faults(section, &bases)));
+            }
+            "faults" => {}
+            other => panic!("line {}: `{other}` is not a section", section.line),
+        }
     }
     out
 }
@@ -47,8 +60,9 @@ fn every_fault_is_told_with_its_line() {
     for (path, page) in pages("faults") {
         let carried_out = carried_out(&page);
         assert!(!carried_out.sections.is_empty(), "{}", path.display());
-        for pair in carried_out.sections.chunks(2) {
-            let (dialect, faults) = (&pair[0], &pair[1]);
+        let told: Vec<_> = carried_out.sections.iter().filter(|section| section.word != "base").collect();
+        for pair in told.chunks(2) {
+            let (dialect, faults) = (pair[0], pair[1]);
             assert!(faults.text != "none", "{}:{} is not broken", path.display(), dialect.line);
         }
         if updating() {

@@ -3,6 +3,7 @@
 //! A page is a text file. `#` lines say what it shows; then come sections:
 //!
 //! ```text
+//! === base NAME          a fragment too: a dialect that the following ones extend
 //! === dialect            a fragment of dialect.toml; `words/preamble.rs` adds what every dialect needs
 //! === contract           expected: the engine's side of that dialect
 //! === ask                a request: method and path, headers, an empty line, a body (forms as in docs/transcripts.md)
@@ -44,9 +45,9 @@ use std::sync::Arc;
 const ISSUER: &str = "https://id.example.org";
 
 /// The dialect of a section, in its place.
-fn board(fragment: &str) -> Switchboard {
+fn board(fragment: &str, bases: &preamble::Bases) -> Switchboard {
     let (text, before) = preamble::composed(fragment);
-    let dialect = Dialect::parse(&text).unwrap_or_else(|faults| {
+    let dialect = Dialect::parse_with(&text, &|name| preamble::base(bases, name)).unwrap_or_else(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         panic!("{before} lines were put before:\n{}\n{text}", lines.join("\n"))
     });
@@ -156,11 +157,16 @@ fn said(
 fn carried_out(page: &Page, updating: bool) -> Page {
     let mut out = Page { about: page.about.clone(), sections: Vec::new() };
     let mut place = None;
+    let mut bases = preamble::Bases::new();
     let mut last = (String::new(), String::new());
     for (index, section) in page.sections.iter().enumerate() {
         let mut section = section.clone();
         match section.word.as_str() {
-            "dialect" => place = Some(board(&section.text)),
+            "base" => {
+                let named = format!("name = \"{}\"\n{}", section.title, section.text);
+                bases.insert(section.title.clone(), preamble::composed(&named).0);
+            }
+            "dialect" => place = Some(board(&section.text, &bases)),
             "contract" => {
                 section.text = canned::contract(&place.as_ref().unwrap().places()[0].dialect.contract)
             }
@@ -222,8 +228,10 @@ fn every_word_does_what_its_page_shows() {
 /// The dialects of all pages, whole.
 fn all_dialects() -> Vec<String> {
     let pages = pages("words");
-    let sections =
-        pages.iter().flat_map(|(_, page)| &page.sections).filter(|section| section.word == "dialect");
+    let sections = pages
+        .iter()
+        .flat_map(|(_, page)| &page.sections)
+        .filter(|one| ["base", "dialect"].contains(&one.word.as_str()));
     sections.map(|section| preamble::composed(&section.text).0).collect()
 }
 

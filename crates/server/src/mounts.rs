@@ -13,22 +13,51 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The dialects in the binary: name and file.
-pub static BUILT_IN: [(&str, &str); 6] = [
-    ("native", include_str!("../../../dialects/native/dialect.toml")),
-    ("admin", include_str!("../../../dialects/admin/dialect.toml")),
-    ("password-generator", include_str!("../../../dialects/password-generator/dialect.toml")),
-    ("uk-travel", include_str!("../../../dialects/uk-travel/dialect.toml")),
-    ("auths-v1", include_str!("../../../dialects/auths-v1/dialect.toml")),
-    ("nest-passport", include_str!("../../../dialects/nest-passport/dialect.toml")),
+/// A dialect in the binary.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltIn {
+    /// Its name.
+    pub name: &'static str,
+    /// Its file.
+    pub text: &'static str,
+    /// Whether it is mounted where the configuration names no mount. Of several versions of one contract, which have the
+    /// same paths, only one is.
+    pub by_default: bool,
+}
+
+/// The file of a dialect in the repository.
+macro_rules! built_in {
+    ($name:literal, by_default: $by_default:literal) => {
+        BuiltIn {
+            name: $name,
+            text: include_str!(concat!("../../../dialects/", $name, "/dialect.toml")),
+            by_default: $by_default,
+        }
+    };
+}
+
+/// The dialects in the binary.
+pub static BUILT_IN: [BuiltIn; 7] = [
+    built_in!("native", by_default: true),
+    built_in!("admin", by_default: true),
+    built_in!("password-generator", by_default: true),
+    built_in!("password-generator-5-5", by_default: false),
+    built_in!("uk-travel", by_default: true),
+    built_in!("auths-v1", by_default: true),
+    built_in!("nest-passport", by_default: true),
 ];
+
+/// The dialect in the binary that has this name.
+pub fn built_in(name: &str) -> Option<BuiltIn> {
+    BUILT_IN.into_iter().find(|one| one.name == name)
+}
 
 /// The largest dialect file that is read, in bytes.
 const MAX_DIALECT: u64 = dialect::file::MAX_FILE_BYTES as u64 + 1;
 
 /// The names of all dialects that can be mounted: built in, and folders under `folder`.
 pub fn dialect_names(folder: Option<&Path>) -> Vec<String> {
-    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut names: Vec<String> = BUILT_IN.iter().map(|one| one.name.to_owned()).collect();
     let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {
         if entry.path().join("dialect.toml").is_file() {
@@ -40,21 +69,55 @@ pub fn dialect_names(folder: Option<&Path>) -> Vec<String> {
 
 /// Loads a dialect by name; a folder of the user's own wins over a built-in one. Refused: every fault, with file and line.
 pub fn load_dialect(name: &str, folder: Option<&Path>) -> Result<Dialect, Vec<String>> {
-    let own = folder.map(|folder| folder.join(name).join("dialect.toml")).filter(|path| path.is_file());
-    let (place, text) = match own {
-        Some(path) => (path.clone(), read_file(&path).map_err(|fault| vec![fault])?),
-        None => match BUILT_IN.iter().find(|(known, _)| *known == name) {
-            Some((_, text)) => (PathBuf::from(format!("dialects/{name}/dialect.toml")), (*text).to_owned()),
-            None => return Err(vec![format!("there is no dialect {name:?}")]),
-        },
-    };
-    let told = |fault: &FileFault| format!("{}:{}: {}", place.display(), fault.line, fault.message);
-    let dialect = Dialect::parse(&text).map_err(|faults| faults.iter().map(told).collect::<Vec<_>>())?;
+    let folders: Vec<&Path> = folder.into_iter().collect();
+    let text = text_of(name, &folders).map_err(|fault| vec![fault])?;
+    let place = place_of(name, &folders);
+    let dialect = compiled(&text, &place, &folders)?;
     if dialect.name == name {
         Ok(dialect)
     } else {
         let message = "the name in the file and the name of its folder differ";
         Err(vec![format!("{}:1: {message}: {:?} and {name:?}", place.display(), dialect.name)])
+    }
+}
+
+/// Reads the dialect of a folder or file. What it extends is looked for beside its folder, then in `folder`, then among
+/// the built-in ones. Refused: every fault, with file and line.
+pub fn read_dialect(path: &Path, folder: Option<&Path>) -> Result<Dialect, Vec<String>> {
+    let file = if path.is_dir() { path.join("dialect.toml") } else { path.to_owned() };
+    let text = read_file(&file).map_err(|fault| vec![fault])?;
+    let beside = std::path::absolute(&file).ok();
+    let beside = beside.as_deref().and_then(Path::parent).and_then(Path::parent);
+    let folders: Vec<&Path> = beside.into_iter().chain(folder).collect();
+    compiled(&text, &file, &folders)
+}
+
+fn compiled(text: &str, place: &Path, folders: &[&Path]) -> Result<Dialect, Vec<String>> {
+    let told = |fault: &FileFault| {
+        let base = fault.base.as_deref().map(|name| place_of(name, folders));
+        let place = base.as_deref().unwrap_or(place);
+        format!("{}:{}: {}", place.display(), fault.line, fault.message)
+    };
+    Dialect::parse_with(text, &|name| text_of(name, folders))
+        .map_err(|faults| faults.iter().map(told).collect())
+}
+
+/// The file of a dialect: in the first of the folders that has one, else in the binary.
+fn place_of(name: &str, folders: &[&Path]) -> PathBuf {
+    let files = folders.iter().map(|folder| folder.join(name).join("dialect.toml"));
+    files.into_iter().find(|path| path.is_file()).unwrap_or_else(|| {
+        let folder = Path::new("dialects");
+        folder.join(name).join("dialect.toml")
+    })
+}
+
+/// The text of a dialect's file.
+pub fn text_of(name: &str, folders: &[&Path]) -> Result<String, String> {
+    let mut files = folders.iter().map(|folder| folder.join(name).join("dialect.toml"));
+    match (files.find(|path| path.is_file()), built_in(name)) {
+        (Some(path), _) => read_file(&path),
+        (None, Some(one)) => Ok(one.text.to_owned()),
+        (None, None) => Err(format!("there is no dialect {name:?}")),
     }
 }
 
@@ -65,10 +128,11 @@ fn read_file(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The mounts of the configuration; without any, every built-in dialect.
+/// The mounts of the configuration; without any, the built-in dialects, of each contract one version.
 pub fn wanted(config: &Config) -> Vec<MountConfig> {
     if config.mounts.is_empty() {
-        return BUILT_IN.iter().map(|(name, _)| MountConfig::plain(name)).collect();
+        let by_default = BUILT_IN.iter().filter(|one| one.by_default);
+        return by_default.map(|one| MountConfig::plain(one.name)).collect();
     }
     config.mounts.clone()
 }
@@ -216,4 +280,45 @@ fn shared_cookies(mounts: &[Mount]) -> Vec<String> {
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+        std::fs::write(folder.join(name).join("dialect.toml"), text).unwrap();
+    }
+
+    #[test]
+    fn a_version_of_a_contract_rests_on_a_folder_or_a_built_in_dialect() {
+        let folder = std::env::temp_dir().join(format!("countersign-versions-{}", std::process::id()));
+        let head = "language = 1\nversion = \"9\"\nsource = \"a test\"\n";
+        write(&folder, "mine", &format!("{head}name = \"mine\"\nextends = \"nest-passport\"\n"));
+        let mine = load_dialect("mine", Some(&folder)).unwrap();
+        let base = load_dialect("nest-passport", None).unwrap();
+        assert_eq!((mine.routes.len(), mine.version.as_str()), (base.routes.len(), "9"));
+        assert_eq!(read_dialect(&folder.join("mine"), None).unwrap().bases, ["nest-passport"]);
+        // The operator's own folder wins over the built-in one, and its faults are told with its path.
+        write(&folder, "nest-passport", &format!("{head}name = \"nest-passport\"\nwrong = 1\n"));
+        let faults = load_dialect("mine", Some(&folder)).unwrap_err();
+        let place = folder.join("nest-passport/dialect.toml").display().to_string();
+        assert!(faults.contains(&format!("{place}:5: unknown key `wrong`")), "{faults:?}");
+        write(&folder, "lost", &format!("{head}name = \"lost\"\nextends = \"gone\"\n"));
+        let faults = load_dialect("lost", Some(&folder)).unwrap_err();
+        let place = folder.join("lost/dialect.toml").display().to_string();
+        assert_eq!(faults, [format!("{place}:5: `extends`: there is no dialect \"gone\"")]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn without_mounts_no_two_versions_of_one_contract_are_mounted() {
+        let loaded = load(&Config::load(&crate::config::Sources::default()).unwrap()).unwrap();
+        assert_eq!(loaded.len(), BUILT_IN.iter().filter(|one| one.by_default).count());
+        for one in BUILT_IN {
+            let dialect = load_dialect(one.name, None).unwrap();
+            assert_eq!(one.by_default, dialect.bases.is_empty(), "{}", one.name);
+        }
+    }
 }

@@ -81,10 +81,11 @@ fn exchanges(name: &str) -> BTreeMap<&'static str, Vec<Value>> {
 
 /// The dialect as a mount with this cookie mode has it.
 fn mounted(name: &str, mode: &str) -> Dialect {
-    let text = std::fs::read_to_string(root().join("dialects").join(name).join("dialect.toml")).unwrap();
+    let dialect =
+        countersign_server::mounts::read_dialect(&root().join("dialects").join(name), None).unwrap();
     let words = CookieWords { mode: CookieMode::parse(mode), ..CookieWords::default() };
     let rules = words.rules(CookieMode::Off, "https://auth.example.com").unwrap();
-    Dialect::parse(&text).unwrap().mounted(Pages::default(), rules.as_ref()).unwrap()
+    dialect.mounted(Pages::default(), rules.as_ref()).unwrap()
 }
 
 #[test]

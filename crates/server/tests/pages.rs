@@ -100,7 +100,7 @@ fn the_page_of_weakenings_is_current() {
         let _ = writeln!(text, "| `{}` | {} |", weakening.name(), weakening.cost());
     }
     text.push_str("\n## In the built-in dialects\n\n| dialect | weakenings |\n|---|---|\n");
-    for (name, _) in BUILT_IN {
+    for name in BUILT_IN.map(|one| one.name) {
         let dialect = load_dialect(name, None).unwrap();
         let names: Vec<String> =
             dialect.contract.weakenings.iter().map(|one| format!("`{}`", one.name())).collect();
@@ -152,7 +152,7 @@ fn the_page_of_settings_is_current() {
         );
     }
     text.push_str(
-        "\n## Mounts\n\nWithout any `[[mount]]`, every built-in dialect is mounted. With one or more, only those are.\n\n\
+        "\n## Mounts\n\nWithout any `[[mount]]`, every built-in dialect is mounted, of each contract one version. With one or more, only those are.\n\n\
          ```toml\n[[mount]]\ndialect = \"password-generator\"\nprefix = \"\"\nhost = \"\"\n\
          secret_file = \"/etc/countersign/app-secret\"\naccept_until = 2027-01-01T00:00:00Z\n```\n\n\
          | word | meaning |\n|---|---|\n",

@@ -257,8 +257,8 @@ fn every_route_is_heard_to_succeed_and_to_refuse() {
 
 /// A dialect, and its paths.
 fn spoken(name: &str) -> (Arc<Dialect>, Switchboard) {
-    let parsed = Dialect::parse(&text(&root().join("dialects").join(name).join("dialect.toml")));
-    let dialect = Arc::new(parsed.unwrap_or_else(|faults| panic!("{name}: {faults:?}")));
+    let read = countersign_server::mounts::read_dialect(&root().join("dialects").join(name), None);
+    let dialect = Arc::new(read.unwrap_or_else(|faults| panic!("{name}: {faults:?}")));
     let place = Place { dialect: dialect.clone(), prefix: String::new(), host: String::new() };
     (dialect, Switchboard::new(vec![place]).unwrap())
 }

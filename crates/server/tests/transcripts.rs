@@ -5,6 +5,7 @@
 
 mod databases;
 
+use countersign_server::mounts::read_dialect;
 use countersign_server::replay::Stage;
 use databases::on_postgres;
 use dialect::Dialect;
@@ -39,8 +40,7 @@ fn folder() -> PathBuf {
 }
 
 fn dialect(name: &str) -> Arc<Dialect> {
-    let text = std::fs::read_to_string(folder().join(name).join("dialect.toml")).unwrap();
-    Arc::new(Dialect::parse(&text).unwrap())
+    Arc::new(read_dialect(&folder().join(name), None).unwrap())
 }
 
 /// The names of all dialects.
@@ -127,6 +127,7 @@ suite! {
     native_answers_as_written "native"
     admin_answers_as_written "admin"
     password_generator_answers_as_written "password-generator"
+    password_generator_5_5_answers_as_written "password-generator-5-5"
     uk_travel_answers_as_written "uk-travel"
     auths_v1_answers_as_written "auths-v1"
     nest_passport_answers_as_written "nest-passport"

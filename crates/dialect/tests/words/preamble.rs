@@ -8,6 +8,14 @@ const ROOT: [(&str, &str); 4] = [
     ("weaker", "weaker = []"),
 ];
 
+/// Keys of the root of a page that extends another dialect.
+const ROOT_OF_ANOTHER: [(&str, &str); 4] = [
+    ("language", "language = 1"),
+    ("name", "name = \"word\""),
+    ("version", "version = \"1\""),
+    ("source", "source = \"another page\""),
+];
+
 /// Tables; each is added unless the page has it.
 const TABLES: [(&str, &str); 3] = [
     (
@@ -22,19 +30,32 @@ const TABLES: [(&str, &str); 3] = [
 /// The route of pages that write none: everything that needs an access token and nothing else.
 const ROUTE: &str = "[[route]]\nverb = \"update_profile\"\non = \"POST /t\"\n";
 
+/// Dialects that those of a page extend, by name.
+pub type Bases = std::collections::BTreeMap<String, String>;
+
+/// The text of a dialect that another extends.
+pub fn base(bases: &Bases, name: &str) -> Result<String, String> {
+    bases.get(name).cloned().ok_or_else(|| format!("there is no dialect \"{name}\""))
+}
+
 /// The whole dialect of a page, and the number of lines before the page's own.
 pub fn composed(page: &str) -> (String, usize) {
     let tables_at =
         page.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum::<usize>();
     let own_root = &page[..tables_at.min(page.len())];
+    let has = |key: &str| own_root.lines().any(|own| own.split(['=', ' ']).next() == Some(key));
+    let extends = has("extends");
     let mut head = String::new();
-    for (key, line) in ROOT {
-        if !own_root.lines().any(|own| own.split(['=', ' ']).next() == Some(key)) {
+    for (key, line) in if extends { ROOT_OF_ANOTHER } else { ROOT } {
+        if !has(key) {
             head.push_str(line);
             head.push('\n');
         }
     }
     let before = head.lines().count();
+    if extends {
+        return (format!("{head}{page}\n"), before);
+    }
     let body = with_route(page);
     let mut tail = String::new();
     for (name, table) in TABLES {

@@ -43,6 +43,10 @@ impl Walk {
             return self.value(root, wanted.unwrap(), value, path);
         }
         self.scalar(schema, value, path);
+        if let Some(key) = schema["if"]["required"][0].as_str() {
+            let branch = if value.get(key).is_some() { "then" } else { "else" };
+            self.value(root, &schema[branch], value, path);
+        }
         match value {
             Value::Object(map) => self.table(root, schema, map, path),
             Value::Array(items) => {

@@ -2,7 +2,7 @@
 
 use crate::against::Target;
 use crate::config::Config;
-use crate::mounts::{BUILT_IN, dialect_names, load_dialect, wanted};
+use crate::mounts::{built_in, dialect_names, load_dialect, read_dialect, text_of, wanted};
 use crate::replay::{Played, Stage};
 use clap::Subcommand;
 use dialect::Dialect;
@@ -25,7 +25,7 @@ pub enum DialectCommand {
     Show {
         /// Name of a built-in dialect or of a folder under `dialects`
         name: String,
-        /// Print the file itself
+        /// Print the file itself, and those that it extends
         #[arg(long, conflicts_with = "json")]
         file: bool,
         /// Print JSON
@@ -64,8 +64,11 @@ pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Endi
     match command {
         DialectCommand::List { json } => Ok(list(config, json)),
         DialectCommand::Show { name, file, json } => show(config, &name, file, json),
-        DialectCommand::Check { path } => check(&path),
-        DialectCommand::Test { dir, against } => test(&dir, against.as_deref(), update).await,
+        DialectCommand::Check { path } => check(config, &path),
+        DialectCommand::Test { dir, against } => {
+            let dialect = read_dialect(&dir, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
+            test(Arc::new(dialect), &dir, against.as_deref(), update).await
+        }
         DialectCommand::Openapi { name } => openapi(config, &name),
         DialectCommand::Schema => Ok(pretty(&dialect::schema::schema())),
     }
@@ -91,7 +94,7 @@ fn list(config: &Config, as_json: bool) -> String {
         };
         rows.push(
             json!({ "name": name, "title": title, "version": version, "mounted": places, "faults": faults,
-            "built_in": BUILT_IN.iter().any(|(known, _)| *known == name) }),
+            "built_in": built_in(&name).is_some() }),
         );
     }
     if as_json {
@@ -139,12 +142,19 @@ fn show(config: &Config, name: &str, file: bool, as_json: bool) -> Ending {
     let folder = config.dialects.as_deref();
     let dialect = named(config, name)?;
     if file {
-        let own = folder.map(|folder| folder.join(name).join("dialect.toml"));
-        let own = own.and_then(|path| std::fs::read_to_string(path).ok());
-        let built_in = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-        return Ok(own.or(built_in).unwrap_or_default());
+        return files(&dialect, folder).map_err(|fault| (vec![fault], 2));
     }
     Ok(if as_json { pretty(&described(&dialect)) } else { told(&dialect) })
+}
+
+/// The file, and behind it those that it extends.
+fn files(dialect: &Dialect, folder: Option<&Path>) -> Result<String, String> {
+    let folders: Vec<&Path> = folder.into_iter().collect();
+    let mut out = text_of(&dialect.name, &folders)?;
+    for base in &dialect.bases {
+        let _ = write!(out, "\n# ---- extended: {base}\n\n{}", text_of(base, &folders)?);
+    }
+    Ok(out)
 }
 
 fn described(dialect: &Dialect) -> serde_json::Value {
@@ -161,6 +171,7 @@ fn described(dialect: &Dialect) -> serde_json::Value {
         "title": dialect.title,
         "version": dialect.version,
         "sources": dialect.sources,
+        "extends": dialect.bases,
         "routes": routes,
         "access": { "algorithm": contract.access.algorithm.name(), "lifetime_seconds": contract.access.lifetime_seconds },
         "refresh": contract.refresh.as_ref().map(|plan| json!({ "lifetime_seconds": plan.lifetime_seconds, "absolute_seconds": plan.absolute_seconds })),
@@ -173,6 +184,9 @@ fn told(dialect: &Dialect) -> String {
     let mut out = format!("{} {}: {}\n", dialect.name, dialect.version, dialect.title);
     for source in &dialect.sources {
         let _ = writeln!(out, "  from {source}");
+    }
+    if !dialect.bases.is_empty() {
+        let _ = writeln!(out, "  extends {}", dialect.bases.join(", which extends "));
     }
     let _ = writeln!(
         out,
@@ -203,18 +217,8 @@ fn told(dialect: &Dialect) -> String {
     out
 }
 
-/// Reads a dialect from a folder or file. Refused: every fault as `file:line: sentence`.
-fn read(path: &Path) -> Result<Dialect, Vec<String>> {
-    let file = if path.is_dir() { path.join("dialect.toml") } else { path.to_owned() };
-    let text =
-        std::fs::read_to_string(&file).map_err(|error| vec![format!("{}: {error}", file.display())])?;
-    Dialect::parse(&text).map_err(|faults| {
-        faults.iter().map(|f| format!("{}:{}: {}", file.display(), f.line, f.message)).collect()
-    })
-}
-
-fn check(path: &Path) -> Ending {
-    let dialect = read(path).map_err(|faults| (faults, 2))?;
+fn check(config: &Config, path: &Path) -> Ending {
+    let dialect = read_dialect(path, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
     let mut out = format!("{}: no faults, {} routes\n", dialect.name, dialect.routes.len());
     if let Some(folder) = path.is_dir().then(|| path.join("transcripts")) {
         let files = transcripts(&folder).map_err(|fault| (vec![fault], 2))?;
@@ -244,8 +248,7 @@ struct Tally {
     not_replayed: usize,
 }
 
-async fn test(dir: &Path, against: Option<&str>, update: bool) -> Ending {
-    let dialect = Arc::new(read(dir).map_err(|faults| (faults, 2))?);
+async fn test(dialect: Arc<Dialect>, dir: &Path, against: Option<&str>, update: bool) -> Ending {
     let target = against.map(Target::parse).transpose().map_err(|fault| (vec![fault], 2))?;
     let files = transcripts(&dir.join("transcripts")).map_err(|fault| (vec![fault], 2))?;
     if files.is_empty() {

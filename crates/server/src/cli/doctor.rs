@@ -240,7 +240,7 @@ fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Fi
         findings.add(Mark::Note, "dialects", "some are weaker than the native one; --security lists how");
     }
     if config.mounts.is_empty() {
-        let text = "every built-in dialect is mounted; name the ones you need in [[mount]]";
+        let text = "all built-in contracts are mounted; name the ones you need in [[mount]]";
         findings.add(Mark::Note, "mounts", text);
     }
 }

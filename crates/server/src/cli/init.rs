@@ -5,7 +5,7 @@ use crate::config::database::read_flag;
 use crate::config::settings::{MOUNT_WORDS, SETTINGS, Setting};
 use crate::config::{Config, DEFAULT_FILE, Sources};
 use crate::keys::Keys;
-use crate::mounts::{self, BUILT_IN};
+use crate::mounts::{self, BUILT_IN, built_in};
 use clap::Args;
 use engine::{Chance, Clock};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// A new installation.
 #[derive(Args, Debug)]
 pub struct InitArgs {
-    /// Mount only this dialect; can be given several times [default: all built-in ones]
+    /// Mount only this dialect; can be given several times [default: all built-in ones, of each contract one version]
     #[arg(long = "mount", value_name = "DIALECT")]
     mounts: Vec<String>,
 }
@@ -28,8 +28,8 @@ pub async fn run(args: &InitArgs, sources: &Sources) -> Result<(), Ended> {
             path.display()
         )));
     }
-    if let Some(unknown) = args.mounts.iter().find(|name| !BUILT_IN.iter().any(|(known, _)| known == name)) {
-        let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = args.mounts.iter().find(|name| built_in(name).is_none()) {
+        let known: Vec<&str> = BUILT_IN.iter().map(|one| one.name).collect();
         return Err(Ended::wrong_one(format!(
             "there is no dialect {unknown:?}; there are {}",
             known.join(", ")
@@ -87,7 +87,7 @@ fn template(sources: &Sources, mounts: &[String]) -> String {
             None => writeln!(text, "# {name} = {}", default(setting)),
         };
     }
-    text.push_str("\n# What is mounted where. Without any [[mount]], every built-in dialect is.\n");
+    text.push_str("\n# What is mounted where. Without any [[mount]], every built-in dialect is, of each contract one version.\n");
     for (word, about) in MOUNT_WORDS {
         let _ = writeln!(text, "#   {word:<20} {about}");
     }

@@ -11,7 +11,7 @@ pub fn run(deps: bool) {
     line(&format!("dialect language {}", dialect::LANGUAGE));
     line(&format!("sqlite {}", engine::sqlite_version()));
     line(&format!("target {} {}", std::env::consts::ARCH, std::env::consts::OS));
-    let dialects: Vec<&str> = crate::mounts::BUILT_IN.iter().map(|(name, _)| *name).collect();
+    let dialects: Vec<&str> = crate::mounts::BUILT_IN.iter().map(|one| one.name).collect();
     line(&format!("dialects {}", dialects.join(" ")));
     for (name, version) in packages() {
         line(&format!("{name} {version}"));

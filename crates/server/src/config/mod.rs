@@ -177,7 +177,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Folder of the user's own dialects.
     pub dialects: Option<PathBuf>,
-    /// What is mounted; empty = every built-in dialect.
+    /// What is mounted; empty = the built-in dialects, of each contract one version.
     pub mounts: Vec<MountConfig>,
     /// How passwords are hashed.
     pub hashing: HashSettings,
