@@ -97,6 +97,11 @@ impl Argon2 {
         self.recipe.memory_kib
     }
 
+    pub fn cost(&self) -> String {
+        let Recipe { memory_kib, passes, lanes, .. } = self.recipe;
+        format!("m={memory_kib},t={passes},p={lanes}")
+    }
+
     pub fn verify(&self, password: &[u8], workspace: &mut Workspace) -> bool {
         let expected = self.tag.expose();
         let mut tag = Zeroizing::new(vec![0; expected.len()]);
@@ -119,18 +124,19 @@ impl Argon2 {
 
 /// `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`; without `v=` it is version 16, as in the reference implementation.
 ///
-/// `keyid` and `data` are refused: nothing here could supply the key or the data.
+/// `keyid` and `data` are refused: nothing here could supply the key, and `data` has a row of its own (`wrapped`).
 pub(super) fn parse(reading: &Reading<'_>) -> Result<Kind, HashFault> {
-    parse_phc(reading, reading.text)
+    read(reading, reading.text).map(Kind::Argon2)
 }
 
 /// Django writes its own name before the PHC string, without the `$` between them.
 pub(super) fn parse_django(reading: &Reading<'_>) -> Result<Kind, HashFault> {
     // The `$` of the prefix is the first character of the PHC string.
-    parse_phc(reading, &reading.text[reading.prefix.len() - 1..])
+    read(reading, &reading.text[reading.prefix.len() - 1..]).map(Kind::Argon2)
 }
 
-fn parse_phc(reading: &Reading<'_>, text: &str) -> Result<Kind, HashFault> {
+/// Reads a PHC string of any variant.
+pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Argon2, HashFault> {
     let text = text.strip_prefix('$').ok_or_else(|| reading.malformed("a field is missing"))?;
     let (name, rest) = text.split_once('$').ok_or_else(|| reading.malformed("a field is missing"))?;
     let variant = match name {
@@ -149,7 +155,18 @@ fn parse_phc(reading: &Reading<'_>, text: &str) -> Result<Kind, HashFault> {
     let recipe = parse_costs(reading, costs, variant, version)?;
     let salt = SecretBytes::new(reading.salt(salt, MIN_SALT_BYTES)?);
     let tag = SecretBytes::new(reading.tag(tag, Base64::Unpadded)?);
-    Ok(Kind::Argon2(Argon2 { recipe, salt, tag }))
+    Ok(Argon2 { recipe, salt, tag })
+}
+
+/// A hash of nobody.
+pub(super) fn sample(prefix: &str, cost: &str) -> Option<String> {
+    let (salt, tag) = (STANDARD_NO_PAD.encode([0; SALT_BYTES]), STANDARD_NO_PAD.encode([0; TAG_BYTES]));
+    Some(format!("{prefix}v=19${cost}${salt}${tag}"))
+}
+
+/// A hash of nobody.
+pub(super) fn sample_django(prefix: &str, cost: &str) -> Option<String> {
+    sample(&format!("{prefix}argon2id$"), cost)
 }
 
 fn parse_costs(

@@ -57,6 +57,10 @@ pub(super) struct Bcrypt {
 }
 
 impl Bcrypt {
+    pub fn cost(&self) -> String {
+        format!("{:02}", self.cost)
+    }
+
     pub fn verify(&self, password: &[u8]) -> bool {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         let used = match self.input {
@@ -88,6 +92,16 @@ pub(super) fn parse_django_sha256(reading: &Reading<'_>) -> Result<Kind, HashFau
     // The digits are ASCII without NUL: what the origins differ in does not matter.
     let hash = parse_crypt(reading, reading.rest())?;
     Ok(Kind::Bcrypt(Bcrypt { input: Input::HexSha256, ..hash }))
+}
+
+/// A hash of nobody.
+pub(super) fn sample(prefix: &str, cost: &str) -> Option<String> {
+    Some(format!("{prefix}{cost}${}", "a".repeat(21) + "u" + &"a".repeat(30) + "e"))
+}
+
+/// A hash of nobody.
+pub(super) fn sample_django(prefix: &str, cost: &str) -> Option<String> {
+    sample(&format!("{prefix}$2b$"), cost)
 }
 
 fn parse_crypt(reading: &Reading<'_>, text: &str) -> Result<Bcrypt, HashFault> {

@@ -5,160 +5,40 @@
 
 mod argon2;
 mod bcrypt;
+mod formats;
+pub mod keycloak;
+mod passlib;
 mod pbkdf2;
 mod prepare;
 mod reading;
+mod scheme;
 mod scrypt;
+pub mod weak;
+mod werkzeug;
 mod workspace;
+mod wrapped;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_weak;
 
 pub use argon2::{decoy, write};
+pub use formats::{Caps, FORMATS, Format};
+pub use passlib::pbkdf2_text;
+pub use pbkdf2::Pbkdf2Digest;
 pub use prepare::{
     Candidates, MAX_BYTES, MAX_CODE_POINTS, MAX_TYPED_BYTES, PasswordFault, Prepared, Verdict, prepare,
 };
+pub use scheme::Scheme;
 pub use workspace::{Backend, Params, Workspace};
 
 use reading::Reading;
 
 /// The longest stored hash that is looked at, in bytes (SEC-114).
 pub const MAX_HASH_BYTES: usize = 512;
-
-/// One way of storing a password: who wrote it and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// PHC `$argon2id$…`: what is written here.
-    Argon2id,
-    /// PHC `$argon2i$…`.
-    Argon2i,
-    /// PHC `$argon2d$…`.
-    Argon2d,
-    /// Django's `argon2$argon2id$…`, in old releases `argon2$argon2i$…`.
-    DjangoArgon2,
-    /// Django's `pbkdf2_sha256$rounds$salt$hash`.
-    DjangoPbkdf2Sha256,
-    /// Django's `pbkdf2_sha1$rounds$salt$hash`.
-    DjangoPbkdf2Sha1,
-    /// Django's `bcrypt_sha256$$2b$…`: bcrypt over the hexadecimal SHA-256 of the password.
-    DjangoBcryptSha256,
-    /// Django's `bcrypt$$2b$…`.
-    DjangoBcrypt,
-    /// Django's `scrypt$N$salt$r$p$hash`.
-    DjangoScrypt,
-    /// `$2a$ $2b$ $2x$ $2y$`, as crypt(3), PHP, Node and Python write it.
-    Bcrypt,
-    /// PHC `$scrypt$ln=…,r=…,p=…$salt$hash`.
-    Scrypt,
-}
-
-impl Scheme {
-    /// The name used in messages, reports and file names.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Scheme::Argon2id => "argon2id",
-            Scheme::Argon2i => "argon2i",
-            Scheme::Argon2d => "argon2d",
-            Scheme::DjangoArgon2 => "django_argon2",
-            Scheme::DjangoPbkdf2Sha256 => "django_pbkdf2_sha256",
-            Scheme::DjangoPbkdf2Sha1 => "django_pbkdf2_sha1",
-            Scheme::DjangoBcryptSha256 => "django_bcrypt_sha256",
-            Scheme::DjangoBcrypt => "django_bcrypt",
-            Scheme::DjangoScrypt => "django_scrypt",
-            Scheme::Bcrypt => "bcrypt",
-            Scheme::Scrypt => "scrypt",
-        }
-    }
-}
-
-impl std::fmt::Display for Scheme {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What checking one hash may cost at most (SEC-114). Every field is stated in every row of `FORMATS`.
-#[derive(Clone, Copy, Debug)]
-pub struct Caps {
-    /// Memory, in KiB.
-    pub memory_kib: u32,
-    /// Time, in the unit of the format: argon2 passes, PBKDF2 rounds, bcrypt's log₂ cost, scrypt's N·r·p.
-    pub rounds: u32,
-    /// Lanes (argon2 and scrypt `p`).
-    pub lanes: u32,
-    /// Salt and hash, each, in bytes.
-    pub bytes: usize,
-}
-
-/// One row of the table: a format, how it is recognised, and what it may cost.
-#[derive(Debug)]
-pub struct Format {
-    /// The scheme this row reads.
-    pub scheme: Scheme,
-    /// A stored hash belongs to this row if it begins with one of these. No prefix begins another one.
-    pub prefixes: &'static [&'static str],
-    /// The costs above which a hash is refused before anything is allocated.
-    pub caps: Caps,
-    parse: fn(&Reading<'_>) -> Result<Kind, HashFault>,
-}
-
-const ARGON2: Caps = Caps { memory_kib: 256 * 1024, rounds: 16, lanes: 16, bytes: 128 };
-const PBKDF2: Caps = Caps { memory_kib: 1, rounds: 5_000_000, lanes: 1, bytes: 128 };
-const BCRYPT: Caps = Caps { memory_kib: bcrypt::MEMORY_KIB, rounds: 15, lanes: 1, bytes: 128 };
-/// 256 MiB, and four times the mixing that fills them: about as long as bcrypt at its own cap.
-const SCRYPT: Caps = Caps { memory_kib: 256 * 1024, rounds: 8 * 1024 * 1024, lanes: 16, bytes: 128 };
-
-/// Every format that is understood. A stored hash that fits no row is refused by name.
-pub static FORMATS: [Format; 11] = [
-    Format { scheme: Scheme::Argon2id, prefixes: &["$argon2id$"], caps: ARGON2, parse: argon2::parse },
-    Format { scheme: Scheme::Argon2i, prefixes: &["$argon2i$"], caps: ARGON2, parse: argon2::parse },
-    Format { scheme: Scheme::Argon2d, prefixes: &["$argon2d$"], caps: ARGON2, parse: argon2::parse },
-    Format {
-        scheme: Scheme::DjangoArgon2,
-        prefixes: &["argon2$"],
-        caps: ARGON2,
-        parse: argon2::parse_django,
-    },
-    Format {
-        scheme: Scheme::DjangoPbkdf2Sha256,
-        prefixes: &["pbkdf2_sha256$"],
-        caps: PBKDF2,
-        parse: pbkdf2::parse_sha256,
-    },
-    Format {
-        scheme: Scheme::DjangoPbkdf2Sha1,
-        prefixes: &["pbkdf2_sha1$"],
-        caps: PBKDF2,
-        parse: pbkdf2::parse_sha1,
-    },
-    Format {
-        scheme: Scheme::DjangoBcryptSha256,
-        prefixes: &["bcrypt_sha256$"],
-        caps: BCRYPT,
-        parse: bcrypt::parse_django_sha256,
-    },
-    Format {
-        scheme: Scheme::DjangoBcrypt,
-        prefixes: &["bcrypt$"],
-        caps: BCRYPT,
-        parse: bcrypt::parse_django,
-    },
-    Format {
-        scheme: Scheme::DjangoScrypt,
-        prefixes: &["scrypt$"],
-        caps: SCRYPT,
-        parse: scrypt::parse_django,
-    },
-    Format {
-        scheme: Scheme::Bcrypt,
-        prefixes: &["$2a$", "$2b$", "$2x$", "$2y$"],
-        caps: BCRYPT,
-        parse: bcrypt::parse,
-    },
-    Format { scheme: Scheme::Scrypt, prefixes: &["$scrypt$"], caps: SCRYPT, parse: scrypt::parse },
-];
 
 /// Why a text is not taken as a stored hash. Never contains the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -201,6 +81,7 @@ enum Kind {
     Pbkdf2(pbkdf2::Pbkdf2),
     Bcrypt(bcrypt::Bcrypt),
     Scrypt(scrypt::Scrypt),
+    Wrapped(wrapped::Wrapped),
 }
 
 /// A stored password hash whose form and cost have been checked.
@@ -220,18 +101,38 @@ impl Hash {
         if text.len() > MAX_HASH_BYTES {
             return Err(HashFault::TooLong { bytes: text.len() });
         }
-        for format in &FORMATS {
-            if let Some(prefix) = format.prefixes.iter().find(|prefix| text.starts_with(**prefix)) {
-                let kind = (format.parse)(&Reading { text, prefix, format })?;
-                return Ok(Hash { scheme: format.scheme, kind, decoy: false });
-            }
-        }
-        Err(HashFault::UnknownScheme)
+        let (format, prefix) = formats::recognise(text).ok_or(HashFault::UnknownScheme)?;
+        let kind = (format.parse)(&Reading { text, prefix, format })?;
+        Ok(Hash { scheme: format.scheme, kind, decoy: false })
+    }
+
+    /// A hash of this scheme and cost that belongs to nobody: to learn how long such hashes take. None if `name` is no
+    /// scheme, or `cost` is nothing that `Hash::cost` says.
+    pub fn sample(name: &str, cost: &str) -> Option<Hash> {
+        let format = FORMATS.iter().find(|format| format.scheme.name() == name)?;
+        let text = (format.sample)(format.prefixes.first().unwrap_or(&""), cost)?;
+        Hash::parse(&text).ok().filter(|hash| hash.scheme == format.scheme)
     }
 
     /// The scheme the hash was stored with.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// What one check costs, in the words of the scheme: all hashes with the same scheme and cost take the same time.
+    ///
+    /// `m=19456,t=2,p=1` (argon2), `12` (bcrypt), `ln=15,r=8,p=1` (scrypt; Django `n=16384,r=8,p=5`), the rounds (Django's
+    /// PBKDF2), `sha256,600000,32` (other PBKDF2: digest, rounds, bytes of the hash).
+    pub fn cost(&self) -> String {
+        match &self.kind {
+            Kind::Argon2(hash) => hash.cost(),
+            Kind::Pbkdf2(hash) if self.scheme.is_django() => hash.rounds().to_string(),
+            Kind::Pbkdf2(hash) => hash.cost(),
+            Kind::Bcrypt(hash) => hash.cost(),
+            Kind::Scrypt(hash) if self.scheme.is_django() => hash.django_cost(),
+            Kind::Scrypt(hash) => hash.cost(),
+            Kind::Wrapped(hash) => hash.cost(),
+        }
     }
 
     /// The memory one check takes, in KiB: its weight against the memory the hashing threads may use together.
@@ -241,6 +142,7 @@ impl Hash {
             Kind::Pbkdf2(_) => 1,
             Kind::Bcrypt(_) => bcrypt::MEMORY_KIB,
             Kind::Scrypt(hash) => hash.memory_kib(),
+            Kind::Wrapped(hash) => hash.memory_kib(),
         }
     }
 
@@ -256,6 +158,7 @@ impl Hash {
             Kind::Pbkdf2(hash) => hash.verify(password),
             Kind::Bcrypt(hash) => hash.verify(password),
             Kind::Scrypt(hash) => hash.verify(password),
+            Kind::Wrapped(hash) => hash.verify(password, workspace),
         };
         right && !self.decoy
     }
@@ -264,7 +167,7 @@ impl Hash {
     pub fn is_current(&self, params: &Params) -> bool {
         match &self.kind {
             Kind::Argon2(hash) => self.scheme == Scheme::Argon2id && hash.is_at_least(params),
-            Kind::Pbkdf2(_) | Kind::Bcrypt(_) | Kind::Scrypt(_) => false,
+            Kind::Pbkdf2(_) | Kind::Bcrypt(_) | Kind::Scrypt(_) | Kind::Wrapped(_) => false,
         }
     }
 }

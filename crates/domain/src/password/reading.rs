@@ -20,6 +20,8 @@ pub(super) struct Reading<'a> {
 pub(super) enum Base64 {
     Padded,
     Unpadded,
+    /// Passlib's "adapted" base64: unpadded, with `.` for `+`. Both are read.
+    Adapted,
 }
 
 impl<'a> Reading<'a> {
@@ -33,7 +35,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The fields between `$`, exactly `N` of them.
-    pub fn fields<const N: usize>(&self, text: &'a str) -> Result<[&'a str; N], HashFault> {
+    pub fn fields<'t, const N: usize>(&self, text: &'t str) -> Result<[&'t str; N], HashFault> {
         let mut parts = text.split('$');
         let mut fields = [""; N];
         for field in &mut fields {
@@ -105,8 +107,23 @@ impl<'a> Reading<'a> {
     /// The hash itself.
     pub fn tag(&self, text: &str, base64: Base64) -> Result<Vec<u8>, HashFault> {
         let tag = self.base64(text, base64, "the hash is not base64")?;
-        self.check_bytes("the hash in bytes", &tag)?;
-        if tag.len() < MIN_TAG_BYTES { Err(self.malformed("the hash is too short")) } else { Ok(tag) }
+        self.check_tag(&tag)?;
+        Ok(tag)
+    }
+
+    /// The hash itself, in lower-case hexadecimal.
+    pub fn hex_tag(&self, text: &str) -> Result<Vec<u8>, HashFault> {
+        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let tag = unhex(text).filter(|_| !upper);
+        let tag = tag.ok_or_else(|| self.malformed("the hash is not hexadecimal"))?;
+        self.check_tag(&tag)?;
+        Ok(tag)
+    }
+
+    /// Holds a hash to its bounds.
+    pub fn check_tag(&self, tag: &[u8]) -> Result<(), HashFault> {
+        self.check_bytes("the hash in bytes", tag)?;
+        if tag.len() < MIN_TAG_BYTES { Err(self.malformed("the hash is too short")) } else { Ok(()) }
     }
 
     fn check_bytes(&self, cap: &'static str, bytes: &[u8]) -> Result<(), HashFault> {
@@ -118,11 +135,23 @@ impl<'a> Reading<'a> {
         Err(HashFault::OverCap { scheme, cap, value: bytes.len() as u64, most: most as u64 })
     }
 
-    fn base64(&self, text: &str, base64: Base64, what: &'static str) -> Result<Vec<u8>, HashFault> {
+    /// Bytes written as base64; `what` is the fault if they are not.
+    pub fn base64(&self, text: &str, base64: Base64, what: &'static str) -> Result<Vec<u8>, HashFault> {
         let decoded = match base64 {
             Base64::Padded => STANDARD.decode(text),
             Base64::Unpadded => STANDARD_NO_PAD.decode(text),
+            Base64::Adapted => STANDARD_NO_PAD.decode(text.replace('.', "+")),
         };
         decoded.map_err(|_| self.malformed(what))
     }
+}
+
+/// Bytes written in hexadecimal of either case. None for anything else.
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }

@@ -24,18 +24,26 @@ fn vectors(scheme: Scheme) -> &'static str {
         Scheme::DjangoScrypt => file!("django_scrypt"),
         Scheme::Bcrypt => file!("bcrypt"),
         Scheme::Scrypt => file!("scrypt"),
+        Scheme::WerkzeugPbkdf2 => file!("werkzeug_pbkdf2"),
+        Scheme::WerkzeugScrypt => file!("werkzeug_scrypt"),
+        Scheme::Pbkdf2 => file!("pbkdf2"),
+        Scheme::Wrapped => file!("wrapped"),
     }
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digits = if text == "-" { "" } else { text };
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
 fn check_vectors(scheme: Scheme, backend: Backend) {
+    check(scheme, vectors(scheme), backend);
+}
+
+fn check(scheme: Scheme, vectors: &str, backend: Backend) {
     let mut workspace = Workspace::new(backend);
     let mut seen = [0; 2];
-    for (at, line) in vectors(scheme).lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
+    for (at, line) in vectors.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
         let [password, stored, expect] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
         let hash = Hash::parse(stored).unwrap();
         let expect = match expect {
@@ -70,7 +78,58 @@ vector_tests! {
     bcrypt_hashes_of_django_match: DjangoBcrypt,
     scrypt_hashes_of_django_match: DjangoScrypt,
     bcrypt_hashes_of_every_revision_match: Bcrypt,
-    scrypt_hashes_in_phc_form_match: Scrypt
+    scrypt_hashes_in_phc_form_match: Scrypt,
+    pbkdf2_hashes_of_werkzeug_match: WerkzeugPbkdf2,
+    scrypt_hashes_of_werkzeug_match: WerkzeugScrypt,
+    pbkdf2_hashes_of_passlib_openldap_auth0_and_keycloak_match: Pbkdf2,
+    wrapped_digests_match_the_password_and_nothing_else: Wrapped
+}
+
+#[test]
+fn what_php_and_laravel_write_matches() {
+    check(Scheme::Bcrypt, include_str!("../../testdata/passwords/php_bcrypt.txt"), Backend::Simd);
+    check(Scheme::Argon2id, include_str!("../../testdata/passwords/php_argon2id.txt"), Backend::Simd);
+}
+
+/// Every hash of every file, each once.
+fn stored_hashes() -> Vec<&'static str> {
+    let lines = FORMATS.iter().flat_map(|format| vectors(format.scheme).lines());
+    let mut stored: Vec<&str> =
+        lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').nth(1)).collect();
+    stored.dedup();
+    stored
+}
+
+#[test]
+fn a_sample_costs_what_the_hash_costs_and_matches_nothing() {
+    let mut costs = std::collections::BTreeSet::new();
+    let mut workspace = Workspace::new(Backend::Simd);
+    for stored in stored_hashes() {
+        let hash = Hash::parse(stored).unwrap();
+        let (name, cost) = (hash.scheme().name(), hash.cost());
+        let sample = Hash::sample(name, &cost).unwrap_or_else(|| panic!("{name}:{cost}"));
+        assert_eq!((sample.scheme(), sample.cost()), (hash.scheme(), cost.clone()), "{stored}");
+        assert_eq!(sample.memory_kib(), hash.memory_kib(), "{stored}");
+        if costs.insert((name, cost.clone())) {
+            assert!(!sample.verify(b"calibration", &mut workspace), "{name}:{cost}");
+        }
+    }
+    assert!(costs.len() > FORMATS.len());
+}
+
+#[test]
+fn a_hash_is_never_a_password() {
+    // SEC-116. Dear ones only once, to keep the test quick.
+    let mut workspace = Workspace::new(Backend::Simd);
+    for format in &FORMATS {
+        let line = vectors(format.scheme).lines().find(|line| !line.starts_with('#')).unwrap();
+        let stored = line.split(' ').nth(1).unwrap();
+        let hash = Hash::parse(stored).unwrap();
+        let fields = stored.split(['$', ':', '}']).filter(|field| field.len() >= 12);
+        for typed in fields.chain([stored]) {
+            assert!(!hash.verify(typed.as_bytes(), &mut workspace), "{}", format.scheme);
+        }
+    }
 }
 
 #[test]
@@ -227,6 +286,7 @@ fn an_unusable_column_is_no_password() {
         assert!(matches!(stored, Stored::Unusable) && stored.hash().is_none(), "{marker}");
         assert!(Hash::parse(marker).is_err(), "{marker}");
     }
+    // A weak digest is no hash: it is wrapped at import, or refused.
     let mysql = "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29";
     assert_eq!(Stored::parse(mysql).unwrap_err(), HashFault::UnknownScheme);
     let text = "$2b$04$abcdefghijklmnopqrst0ub8NdINAw1tnhLoyxRzsqO7MzASh2zta";

@@ -5,25 +5,14 @@
 
 use domain::password::{Hash, Params, Scheme};
 
-/// Salts and digests of the right length for a hash that belongs to nobody.
-const SALT: &str = "Y291bnRlcnNpZ25kZWNveQ";
-const BCRYPT_TAIL: &str = "abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde";
-
 /// The label of a stored hash. None for text that is no readable hash.
 pub fn label(stored: &str) -> Option<String> {
-    let scheme = Hash::parse(stored).ok()?.scheme();
-    let fields: Vec<&str> = stored.split('$').collect();
-    let field = |place: usize| fields.get(place).copied();
-    let cost = match scheme {
-        Scheme::Argon2id | Scheme::Argon2i | Scheme::Argon2d | Scheme::DjangoArgon2 => {
-            fields.iter().find(|field| field.starts_with("m="))?.to_string()
-        }
-        Scheme::DjangoPbkdf2Sha256 | Scheme::DjangoPbkdf2Sha1 => field(1)?.to_owned(),
-        Scheme::DjangoBcryptSha256 | Scheme::DjangoBcrypt => field(3)?.to_owned(),
-        Scheme::Bcrypt | Scheme::Scrypt => field(2)?.to_owned(),
-        Scheme::DjangoScrypt => format!("n={},r={},p={}", field(1)?, field(3)?, field(4)?),
-    };
-    Some(format!("{scheme}:{cost}"))
+    Hash::parse(stored).ok().as_ref().map(of)
+}
+
+/// The label of a hash.
+pub fn of(hash: &Hash) -> String {
+    format!("{}:{}", hash.scheme(), hash.cost())
 }
 
 /// The label of what is written with these parameters.
@@ -36,24 +25,7 @@ pub fn native(params: &Params) -> String {
 /// A hash that costs what the label says and belongs to nobody. None for text that is no label.
 pub fn sample(label: &str) -> Option<Hash> {
     let (scheme, cost) = label.split_once(':')?;
-    let tag = |bytes: usize| "A".repeat((bytes * 4).div_ceil(3));
-    let text = match scheme {
-        "argon2id" | "argon2i" | "argon2d" => format!("${scheme}$v=19${cost}${SALT}${}", tag(32)),
-        "django_argon2" => format!("argon2$argon2id$v=19${cost}${SALT}${}", tag(32)),
-        "django_pbkdf2_sha256" => format!("pbkdf2_sha256${cost}$salt${}=", tag(32)),
-        "django_pbkdf2_sha1" => format!("pbkdf2_sha1${cost}$salt${}=", tag(20)),
-        "django_bcrypt_sha256" => format!("bcrypt_sha256$$2b${cost}${BCRYPT_TAIL}"),
-        "django_bcrypt" => format!("bcrypt$$2b${cost}${BCRYPT_TAIL}"),
-        "bcrypt" => format!("$2b${cost}${BCRYPT_TAIL}"),
-        "scrypt" => format!("$scrypt${cost}${SALT}${}", tag(32)),
-        "django_scrypt" => {
-            let (n, rest) = cost.strip_prefix("n=")?.split_once(",r=")?;
-            let (r, p) = rest.split_once(",p=")?;
-            format!("scrypt${n}$salt${r}${p}${}==", tag(64))
-        }
-        _ => return None,
-    };
-    Hash::parse(&text).ok()
+    Hash::sample(scheme, cost)
 }
 
 #[cfg(test)]

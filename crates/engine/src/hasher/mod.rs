@@ -261,7 +261,10 @@ impl Hasher {
         let native = || self.bench.pace.native_label().to_owned();
         let Some(StoredHash(text)) = stored else { return (None, native()) };
         match Stored::parse(text) {
-            Ok(Stored::Usable(hash)) => (Some(hash), label(text).unwrap_or_else(native)),
+            Ok(Stored::Usable(hash)) => {
+                let label = label::of(&hash);
+                (Some(hash), label)
+            }
             Ok(Stored::Unusable) => (None, native()),
             Err(fault) => {
                 tracing::warn!(%fault, "a stored password hash can not be read and matches nothing");

@@ -1,0 +1,70 @@
+//! In which ways are passwords stored, and what are those ways called?
+
+/// One way of storing a password: who wrote it and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// PHC `$argon2id$…`: what is written here.
+    Argon2id,
+    /// PHC `$argon2i$…`.
+    Argon2i,
+    /// PHC `$argon2d$…`.
+    Argon2d,
+    /// Django's `argon2$argon2id$…`, in old releases `argon2$argon2i$…`.
+    DjangoArgon2,
+    /// Django's `pbkdf2_sha256$rounds$salt$hash`.
+    DjangoPbkdf2Sha256,
+    /// Django's `pbkdf2_sha1$rounds$salt$hash`.
+    DjangoPbkdf2Sha1,
+    /// Django's `bcrypt_sha256$$2b$…`: bcrypt over the hexadecimal SHA-256 of the password.
+    DjangoBcryptSha256,
+    /// Django's `bcrypt$$2b$…`.
+    DjangoBcrypt,
+    /// Django's `scrypt$N$salt$r$p$hash`.
+    DjangoScrypt,
+    /// `$2a$ $2b$ $2x$ $2y$`, as crypt(3), PHP, Node and Python write it.
+    Bcrypt,
+    /// PHC `$scrypt$ln=…,r=…,p=…$salt$hash`.
+    Scrypt,
+    /// Werkzeug's (Flask's) `pbkdf2:sha256:rounds$salt$hex`.
+    WerkzeugPbkdf2,
+    /// Werkzeug's (Flask's) `scrypt:N:r:p$salt$hex`.
+    WerkzeugScrypt,
+    /// `$pbkdf2-sha256$rounds$salt$hash` as Passlib, OpenLDAP and Auth0 write it; Keycloak's hashes are stored so, too.
+    Pbkdf2,
+    /// `$argon2id$…,data=…$…`: argon2id over a weak digest of the password (SEC-115).
+    Wrapped,
+}
+
+impl Scheme {
+    /// The name used in messages, reports and file names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scheme::Argon2id => "argon2id",
+            Scheme::Argon2i => "argon2i",
+            Scheme::Argon2d => "argon2d",
+            Scheme::DjangoArgon2 => "django_argon2",
+            Scheme::DjangoPbkdf2Sha256 => "django_pbkdf2_sha256",
+            Scheme::DjangoPbkdf2Sha1 => "django_pbkdf2_sha1",
+            Scheme::DjangoBcryptSha256 => "django_bcrypt_sha256",
+            Scheme::DjangoBcrypt => "django_bcrypt",
+            Scheme::DjangoScrypt => "django_scrypt",
+            Scheme::Bcrypt => "bcrypt",
+            Scheme::Scrypt => "scrypt",
+            Scheme::WerkzeugPbkdf2 => "werkzeug_pbkdf2",
+            Scheme::WerkzeugScrypt => "werkzeug_scrypt",
+            Scheme::Pbkdf2 => "pbkdf2",
+            Scheme::Wrapped => "wrapped",
+        }
+    }
+
+    /// Whether Django writes it.
+    pub(super) fn is_django(self) -> bool {
+        self.name().starts_with("django_")
+    }
+}
+
+impl std::fmt::Display for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
