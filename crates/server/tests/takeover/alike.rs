@@ -1,8 +1,8 @@
-//! Do the application and Countersign with its users say the same to the same requests?
+//! Do an application and Countersign with its users say the same to the same requests?
 
 use crate::application::{Kind, Size};
 use crate::binary::{Home, Server, chance};
-use crate::stages::configuration;
+use crate::server::configuration;
 use crate::wire::{Line, Message, request};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -15,20 +15,28 @@ struct Asked(&'static str, &'static str, &'static str, Value);
 /// Members of answers that differ, and why. A test of ours knows no others.
 const DIFFERENT: [(&str, &str); 1] =
     [("last_login", "the application never writes it, and Countersign does")];
+/// Texts that differ: that of simplejwt 5.3, and of 5.5, which the contract of `uk-travel` is of.
+const VERSIONS: (&str, &str) = ("Token is invalid or expired", "Token is invalid");
 
 /// Asks both the same and holds each answer against the other: status, type, and body with tokens and moments by kind.
-pub fn check(kind: Kind, size: Size) {
+/// The users that the application has at first are imported.
+pub fn check(kind: Kind, dialect: &str, users: u64) {
+    let size = Size { users, passwords: 20, rounds: 20_000 };
     let mut home = Home::new("alike");
     home.limits = true;
     home.write("secret", &chance().repeat(4));
-    home.write("countersign.toml", &configuration(kind));
+    home.write("countersign.toml", &configuration(dialect));
     kind.fill(&home, size);
-    import(kind, &home);
+    if users > 0 {
+        import(kind, &home);
+    }
     let application = kind.serve(&home, size);
     let server = Server::start(&home);
-    let asked = match kind {
-        Kind::Django => django(),
-        Kind::Nest => nest(),
+    let asked = match dialect {
+        "password-generator" => password_generator(),
+        "uk-travel" => uk_travel(),
+        "auths-v1" => auths(),
+        _ => nest_passport(),
     };
     let (theirs, ours) = (talk(application.address, &asked), talk(server.address, &asked));
     let pairs = asked.iter().zip(theirs.iter().zip(&ours));
@@ -52,17 +60,20 @@ fn talk(address: SocketAddr, asked: &[Asked]) -> Vec<String> {
         let answer = Line::to(address).unwrap().ask(&request).unwrap();
         if answer.status() < 300 {
             let given = |pointer| Some(answer.text(pointer)).filter(|text| !text.is_empty());
-            kept.0 = given("/access").or_else(|| given("/token")).unwrap_or(kept.0);
-            kept.1 = given("/refresh").unwrap_or(kept.1);
+            let access = ["/access", "/token", "/accessToken"].into_iter().find_map(given);
+            kept.0 = access.unwrap_or(kept.0);
+            kept.1 = ["/refresh", "/refreshToken"].into_iter().find_map(given).unwrap_or(kept.1);
         }
-        said.push(told(&answer));
+        said.push(told(&answer, &kept.1));
     }
     said
 }
 
 /// Status, type and body. Tokens and moments differ from server to server, and are told by their kind.
-fn told(answer: &Message) -> String {
+fn told(answer: &Message, refresh: &str) -> String {
     let body = dialect::transcript::masked(&sorted(&answer.json()).to_string());
+    let opaque = if refresh.is_empty() { body } else { body.replace(refresh, "<opaque>") };
+    let body = opaque.replace(VERSIONS.0, VERSIONS.1);
     format!("{} {:?} {body}", answer.status(), answer.field("content-type"))
 }
 
@@ -81,7 +92,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-fn django() -> Vec<Asked> {
+fn password_generator() -> Vec<Asked> {
     let sign_in = |email: Value, password: Value| {
         Asked("POST", "/api/sign-in/", "", json!({ "email": email, "password": password }))
     };
@@ -135,7 +146,7 @@ fn django() -> Vec<Asked> {
     ]
 }
 
-fn nest() -> Vec<Asked> {
+fn nest_passport() -> Vec<Asked> {
     let sign_in = |body: Value| Asked("POST", "/auth/signin", "", body);
     let profile = |bearer: &'static str| Asked("GET", "/users/profile", bearer, Value::Null);
     vec![
@@ -155,6 +166,50 @@ fn nest() -> Vec<Asked> {
         Asked("GET", "/auth/signin", "", Value::Null),
         Asked("POST", "/users/profile", "", json!({})),
         Asked("GET", "/users/nothing", "", Value::Null),
+    ]
+}
+
+fn uk_travel() -> Vec<Asked> {
+    let post = |path: &'static str, body: Value| Asked("POST", path, "", body);
+    let jane = json!({ "username": "jane_doe", "password": "secureP@ssw0rd" });
+    vec![
+        post("/api/user/register/", jane.clone()),
+        post("/api/user/register/", jane.clone()),
+        post("/api/user/register/", json!({ "username": "jack", "password": "secureP@ssw0rd" })),
+        post("/api/user/register/", json!({})),
+        post("/api/user/token/", jane),
+        post("/api/user/token/refresh", json!({ "refresh": "{refresh}" })),
+        post("/api/user/token/refresh", json!({ "refresh": "garbage" })),
+        post("/api/user/token/refresh", json!({})),
+        post("/api/user/token/", json!({ "username": "jane_doe", "password": "no" })),
+        post("/api/user/token/", json!({ "username": "nobody", "password": "no" })),
+        post("/api/user/token/", json!({ "username": "" })),
+        Asked("GET", "/api/user/token/", "", Value::Null),
+    ]
+}
+
+fn auths() -> Vec<Asked> {
+    let post = |path: &'static str, body: Value| Asked("POST", path, "", body);
+    let ada = json!({ "email": "ada@example.com", "password": "password123", "first_name": "Ada", "last_name": "Byron" });
+    vec![
+        post("/api/v1/auths/sign-up", ada.clone()),
+        post("/api/v1/auths/sign-up", ada),
+        post("/api/v1/auths/sign-up", json!({})),
+        post("/api/v1/auths/sign-in", json!({ "email": "ada@example.com", "password": "password123" })),
+        post("/api/v1/auths/sign-in", json!({ "username": "ada_byron", "password": "password123" })),
+        post("/api/v1/auths/refresh", json!({ "refreshToken": "{refresh}" })),
+        post("/api/v1/auths/refresh", json!({ "refreshToken": "garbage" })),
+        post("/api/v1/auths/refresh", json!({})),
+        post("/api/v1/auths/sign-in", json!({ "email": "ada@example.com", "password": "password124" })),
+        post("/api/v1/auths/sign-in", json!({ "email": "nobody@example.com", "password": "password124" })),
+        post("/api/v1/auths/sign-in", json!({ "email": "ada@example.com", "password": "short" })),
+        post("/api/v1/auths/sign-in", json!({ "password": "password123" })),
+        post("/api/v1/auths/validate-email", json!({ "email": "ada@example.com" })),
+        post("/api/v1/auths/validate-email", json!({ "email": "nobody@example.com" })),
+        post("/api/v1/auths/validate-email", json!({ "email": "nobody" })),
+        Asked("POST", "/api/v1/auths/sign-out", "", json!({})),
+        Asked("POST", "/api/v1/auths/sign-out", "garbage", json!({})),
+        Asked("POST", "/api/v1/auths/sign-out", "{access}", json!({})),
     ]
 }
 

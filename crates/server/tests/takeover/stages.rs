@@ -4,6 +4,7 @@ use crate::application::{Application, Kind, Size};
 use crate::binary::{Home, Server, chance};
 use crate::client::{Client, Orders, Person, Tokens};
 use crate::front::Front;
+use crate::server::configuration;
 use crate::tables::{differences, ours, theirs};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -51,7 +52,7 @@ impl Move {
         let mut home = Home::new("takeover");
         home.limits = true;
         home.write("secret", &chance().repeat(4));
-        home.write("countersign.toml", &configuration(kind));
+        home.write("countersign.toml", &configuration(kind.dialect()));
         let began = Instant::now();
         kind.fill(&home, size);
         println!("{kind:?}: {size:?}, filled in {:?}", began.elapsed());
@@ -161,22 +162,4 @@ impl Move {
         let differences = differences(&theirs, &ours);
         assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
     }
-}
-
-/// What Countersign is told of the application.
-pub fn configuration(kind: Kind) -> String {
-    format!(
-        r#"
-public_url = "https://app.example.com"
-trusted_proxies = ["127.0.0.1"]
-
-[[mount]]
-dialect = "{}"
-secret_file = "secret"
-
-[log]
-requests = "none"
-"#,
-        kind.dialect()
-    )
 }

@@ -72,16 +72,17 @@ pub fn request(method: &str, path: &str, bearer: &str, body: Option<&Value>) -> 
 pub struct Line(BufReader<TcpStream>);
 
 impl Line {
-    /// Over this connection.
+    /// Over this connection, on which the next message may come at any time.
     pub fn over(stream: TcpStream) -> Result<Line> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(LIMIT))?;
         Ok(Line(BufReader::new(stream)))
     }
 
-    /// To this address.
+    /// To this address, which answers within the limit.
     pub fn to(address: SocketAddr) -> Result<Line> {
-        Line::over(TcpStream::connect(address)?)
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        Line::over(stream)
     }
 
     /// Whether the other side has closed it, or said something that nobody asked for.

@@ -1,12 +1,13 @@
-// The application: passport-local signs in, passport-jwt guards. Decorators are applied by hand, as a compiler would.
+// The application: passport-local signs in, passport-jwt guards.
 
-require("reflect-metadata");
 const { Body, ConflictException, Controller, Get, HttpCode, Module, Post, Req, UnauthorizedException, UseGuards } = require("@nestjs/common");
 const { JwtModule, JwtService } = require("@nestjs/jwt");
 const { AuthGuard, PassportModule, PassportStrategy } = require("@nestjs/passport");
 const { ExtractJwt, Strategy: BearerStrategy } = require("passport-jwt");
 const { Strategy: PasswordStrategy } = require("passport-local");
 const bcrypt = require("bcrypt");
+const { AuthsModule } = require("./auths.module");
+const { route } = require("./decorate");
 const { secret, users } = require("./users");
 
 // The documented body has three keys, and Nest leaves the last one out unless it is given a text.
@@ -81,13 +82,6 @@ class ShopController {
   }
 }
 
-function route(controller, method, parameter, ...decorators) {
-  const { prototype } = controller;
-  parameter(prototype, method, 0);
-  Reflect.defineMetadata("design:paramtypes", [Object], prototype, method);
-  Object.defineProperty(prototype, method, Reflect.decorate(decorators, prototype, method, Object.getOwnPropertyDescriptor(prototype, method)));
-}
-
 route(AuthController, "signIn", Req(), Post("signin"), HttpCode(200), UseGuards(LocalGuard));
 route(UsersController, "profile", Req(), Get("profile"), UseGuards(JwtGuard));
 route(ShopController, "orders", Req(), Get("orders"), UseGuards(JwtGuard));
@@ -100,7 +94,7 @@ class AppModule {}
 Reflect.decorate(
   [
     Module({
-      imports: [PassportModule, JwtModule.register({ secret, signOptions: { expiresIn: "1d" } })],
+      imports: [AuthsModule, PassportModule, JwtModule.register({ secret, signOptions: { expiresIn: "1d" } })],
       controllers: [AuthController, UsersController, ShopController],
       providers: [LocalStrategy, JwtStrategy],
     }),

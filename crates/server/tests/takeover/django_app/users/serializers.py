@@ -5,14 +5,22 @@ from users.models import Users
 SHOWN = ["id", "username", "email", "first_name", "last_name", "number_phone", "avatar"]
 
 
+class PasswordField(CharField):
+    """Taken as typed, by Django's own rules, and never shown."""
+
+    def __init__(self):
+        super().__init__(write_only=True, max_length=128, trim_whitespace=False, validators=[validate_password])
+
+
 class UsersSerializer(ModelSerializer):
     """What a sign-up takes, and what it and a sign-in show."""
 
-    password = CharField(write_only=True, max_length=128, trim_whitespace=False, validators=[validate_password])
+    password = PasswordField()
 
     class Meta:
         model = Users
         fields = [*SHOWN, "password"]
+        extra_kwargs = {"email": {"required": True, "allow_null": False}}
 
     def create(self, fields):
         return Users.objects.create_user(**fields)

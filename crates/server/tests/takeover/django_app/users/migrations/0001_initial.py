@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('first_name', models.CharField(blank=True, max_length=200)),
                 ('last_name', models.CharField(blank=True, max_length=200)),
-                ('email', models.EmailField(max_length=200, unique=True, verbose_name='email')),
+                ('email', models.EmailField(max_length=200, null=True, unique=True, verbose_name='email')),
                 ('number_phone', models.CharField(blank=True, max_length=10, null=True)),
                 ('avatar', models.ImageField(blank=True, null=True, upload_to='avatars/')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
