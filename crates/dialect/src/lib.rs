@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod administer;
+mod answer;
 mod body;
 mod check;
 mod claims;
@@ -26,6 +27,7 @@ mod template;
 pub mod transcript;
 mod wording;
 
+pub use answer::{Answer, Came, Told};
 pub use compiled::{Dialect, LANGUAGE};
 pub use cookie::{CookieMode, CookiePlan, CookieRules, Pages};
 pub use extends::{Library, MOST_BASES, is_name};
