@@ -183,10 +183,10 @@ pub struct Enrolment {
     pub qr: Secret,
 }
 
-impl Outcome {
-    /// The user shown, if the outcome has one.
-    pub const fn user(&self) -> Option<&User> {
-        match self {
+/// The user of an outcome, as it is borrowed; one list of the outcomes that have none.
+macro_rules! user_of {
+    ($outcome:expr) => {
+        match $outcome {
             Outcome::SignedUp { user, .. }
             | Outcome::SignedIn { user, .. }
             | Outcome::Refreshed { user, .. }
@@ -220,44 +220,18 @@ impl Outcome {
             | Outcome::RecoveryCodes(_)
             | Outcome::FactorRemoved => None,
         }
+    };
+}
+
+impl Outcome {
+    /// The user shown, if the outcome has one.
+    pub const fn user(&self) -> Option<&User> {
+        user_of!(self)
     }
 
     /// The same, to be completed.
     pub const fn user_mut(&mut self) -> Option<&mut User> {
-        match self {
-            Outcome::SignedUp { user, .. }
-            | Outcome::SignedIn { user, .. }
-            | Outcome::Refreshed { user, .. }
-            | Outcome::Profile { user }
-            | Outcome::ProfileUpdated { user }
-            | Outcome::AvatarSet { user }
-            | Outcome::PasswordChanged { user }
-            | Outcome::UserShown { user }
-            | Outcome::FactorConfirmed { user, .. }
-            | Outcome::TokenVerified { user, .. } => Some(user),
-            Outcome::SignedOut
-            | Outcome::SignedOutEverywhere { .. }
-            | Outcome::Reauthenticated
-            | Outcome::SessionsListed { .. }
-            | Outcome::SessionEnded
-            | Outcome::OtherSessionsEnded { .. }
-            | Outcome::AccountDeleted
-            | Outcome::SignUpPending
-            | Outcome::LetterAsked
-            | Outcome::EmailVerified
-            | Outcome::PasswordReset
-            | Outcome::EmailConfirmed
-            | Outcome::EmailRestored => None,
-            Outcome::Listed(_)
-            | Outcome::Done { .. }
-            | Outcome::KeyMade { .. }
-            | Outcome::EmailChecked { .. }
-            | Outcome::FactorNeeded { .. }
-            | Outcome::FactorEnrolling(_)
-            | Outcome::FactorShown(_)
-            | Outcome::RecoveryCodes(_)
-            | Outcome::FactorRemoved => None,
-        }
+        user_of!(self)
     }
 
     /// The tokens given, if the outcome has some.

@@ -4,26 +4,14 @@
 
 mod world;
 
-use std::process::{Command, Output};
 use world::Home;
-
-fn run(home: &Home, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    command.output().unwrap()
-}
-
-fn said(home: &Home, arguments: &[&str]) -> String {
-    let output = run(home, arguments);
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+use world::console::run;
 
 #[test]
 fn the_token_for_the_first_administrator_lies_in_a_private_file_and_nowhere_else() {
     // SEC-91
     let home = Home::new();
-    let told = said(&home, &["admin", "bootstrap"]);
+    let told = run(&home, &["admin", "bootstrap"]).ok();
     assert_eq!(home.mode("data/bootstrap.token"), 0o600);
     let token = std::fs::read_to_string(home.path("data/bootstrap.token")).unwrap();
     let token = token.trim();
@@ -31,24 +19,24 @@ fn the_token_for_the_first_administrator_lies_in_a_private_file_and_nowhere_else
     assert!(!told.contains(token));
     let database = std::fs::read(home.path("data/countersign.db")).unwrap();
     assert!(!database.windows(token.len()).any(|part| part == token.as_bytes()));
-    said(&home, &["user", "add", "root@example.com", "--no-password", "--role", "admin"]);
-    assert_eq!(run(&home, &["admin", "bootstrap"]).status.code(), Some(1));
+    run(&home, &["user", "add", "root@example.com", "--no-password", "--role", "admin"]).ok();
+    assert_eq!(run(&home, &["admin", "bootstrap"]).code, 1);
     assert!(!home.path("data/bootstrap.token").exists(), "what opens nothing any more is taken away");
-    assert!(said(&home, &["admin", "list"]).contains("root@example.com"));
+    assert!(run(&home, &["admin", "list"]).ok().contains("root@example.com"));
 }
 
 #[test]
 fn a_key_is_printed_once_and_listed_without_its_secret() {
     // SEC-94
     let home = Home::new();
-    let key = said(&home, &["admin", "key", "create", "nightly", "--scope", "users.read", "--days", "9"]);
+    let key = run(&home, &["admin", "key", "create", "nightly", "--scope", "users.read", "--days", "9"]).ok();
     let key = key.trim();
     assert!(key.starts_with("csk_"), "{key}");
     let id = &key[4..20];
-    let list = said(&home, &["admin", "key", "list"]);
+    let list = run(&home, &["admin", "key", "list"]).ok();
     assert!(list.contains(id) && list.contains("users.read") && !list.contains(&key[21..]), "{list}");
-    said(&home, &["admin", "key", "revoke", id]);
-    assert!(said(&home, &["admin", "key", "list"]).contains("revoked"));
+    run(&home, &["admin", "key", "revoke", id]).ok();
+    assert!(run(&home, &["admin", "key", "list"]).ok().contains("revoked"));
     for wrong in [
         &["admin", "key", "create", "x", "--scope", "admin.*"][..],
         &["admin", "key", "create", "x", "--scope", "users.read", "--days", "366"],
@@ -56,7 +44,7 @@ fn a_key_is_printed_once_and_listed_without_its_secret() {
         &["admin", "key", "revoke", "0000000000000000"],
         &["admin", "key", "revoke", "../x"],
     ] {
-        assert!(!run(&home, wrong).status.success(), "{wrong:?}");
+        assert_ne!(run(&home, wrong).code, 0, "{wrong:?}");
     }
 }
 
@@ -64,10 +52,10 @@ fn a_key_is_printed_once_and_listed_without_its_secret() {
 fn every_route_is_listed_with_its_permit() {
     // SEC-92
     let home = Home::new();
-    let routes: serde_json::Value = serde_json::from_str(&said(&home, &["routes", "--json"])).unwrap();
+    let routes: serde_json::Value = serde_json::from_str(&run(&home, &["routes", "--json"]).ok()).unwrap();
     let one = routes.as_array().unwrap().iter().find(|route| route["verb"] == "admin_set_role").unwrap();
     assert_eq!(one["path"], "/v1/admin/users/{id}/role");
     assert_eq!((&one["permit"], &one["scope"]), (&"admin".into(), &"roles.grant".into()));
     assert_eq!(one["credentials"], serde_json::json!(["access_token", "admin_key"]));
-    assert!(said(&home, &["routes"]).contains("/.well-known/jwks.json"));
+    assert!(run(&home, &["routes"]).ok().contains("/.well-known/jwks.json"));
 }

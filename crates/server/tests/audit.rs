@@ -5,30 +5,9 @@
 mod world;
 
 use serde_json::{Value, json};
-use std::process::{Command, Output};
+use std::process::Command;
+use world::console::run;
 use world::{Home, World};
-
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    fn ok(self) -> String {
-        assert_eq!(self.code, 0, "{self:?}");
-        self.out
-    }
-}
-
-fn run(home: &Home, arguments: &[&str]) -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Said { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
-}
 
 fn lines(home: &Home, arguments: &[&str]) -> Vec<Value> {
     run(home, arguments).ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()

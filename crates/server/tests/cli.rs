@@ -7,44 +7,10 @@ mod world;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use world::console::{command, run, run_with};
 use world::{Home, PATIENCE};
-
-/// How a command ended.
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    fn ok(self) -> String {
-        assert_eq!(self.code, 0, "{self:?}");
-        self.out
-    }
-}
-
-fn command(home: &Home, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    command
-}
-
-fn run_with(home: &Home, arguments: &[&str], input: &str) -> Said {
-    let mut command = command(home, arguments);
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.unwrap();
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Said { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
-}
-
-fn run(home: &Home, arguments: &[&str]) -> Said {
-    run_with(home, arguments, "")
-}
 
 fn user(home: &Home, who: &str) -> Value {
     serde_json::from_str(&run(home, &["user", "show", who, "--json"]).ok()).unwrap()

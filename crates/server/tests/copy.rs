@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use testbed::{Access, Cluster, Database};
+use world::console::{self, Said};
 use world::{Home, World};
 
 const FILE: &str = "[[mount]]\ndialect = \"native\"\n";
@@ -24,25 +25,20 @@ fn postgres() -> (Database, Access, String) {
 }
 
 fn command(home: &Home, password: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).args(["--data", "data"]).current_dir(home.path(""));
-    command.env("COUNTERSIGN_HASHING__MEMORY_KIB", "64").env("COUNTERSIGN_DATABASE_PASSWORD", password);
+    let mut command = console::command(home, &[arguments, &["--data", "data"]].concat());
+    command.env("COUNTERSIGN_DATABASE_PASSWORD", password);
     command
 }
 
-/// Exit code, standard output and standard error.
-fn run(home: &Home, password: &str, arguments: &[&str]) -> (i32, String, String) {
-    let output = command(home, password, arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let said = (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr));
-    assert!(!said.1.contains(password) && !said.2.contains(password), "{said:?}");
+fn run(home: &Home, password: &str, arguments: &[&str]) -> Said {
+    let said = console::said(command(home, password, arguments).output().unwrap());
+    assert!(!said.out.contains(password) && !said.err.contains(password), "{said:?}");
     said
 }
 
 fn copied(home: &Home, password: &str, arguments: &[&str]) -> Value {
     let said = run(home, password, &[&["database", "copy", "--json"], arguments].concat());
-    assert_eq!(said.0, 0, "{said:?}");
-    serde_json::from_str(&said.1).unwrap()
+    serde_json::from_str(&said.ok()).unwrap()
 }
 
 /// Signs a user up, and gives the refresh token.
@@ -82,7 +78,7 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
     let there = ["--from", SQLITE, "--to", &url];
     let world = World::new(FILE, &[]).await;
     let early = sign_up(&world, "early@example.com").await;
-    let (code, _, err) = run(&world.home, secret, &[&["database", "copy"][..], &there].concat());
+    let Said { code, err, .. } = run(&world.home, secret, &[&["database", "copy"][..], &there].concat());
     assert!(code == 2 && err.contains("a server runs on data/countersign; stop it first"), "{err}");
     let ahead = copied(&world.home, secret, &[&there[..], &["--ahead"]].concat());
     assert_eq!((&ahead["equal"], &ahead["finished"]), (&json!(true), &json!(false)));
@@ -90,7 +86,7 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
     let home = world.into_home().await;
 
     // The half copy is no database to be served.
-    let (code, _, err) = run(&home, secret, &["user", "list", "--database", &url]);
+    let Said { code, err, .. } = run(&home, secret, &["user", "list", "--database", &url]);
     assert!(code == 2 && err.contains("unfinished copy of sqlite:") && err.lines().count() == 1, "{err}");
     let last = copied(&home, secret, &there);
     assert_eq!((&last["equal"], &last["finished"]), (&json!(true), &json!(true)));
@@ -99,7 +95,7 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
         (&users["rows"], &users["written"], &users["sha256"]),
         (&json!(2), &json!(1), &users["target_sha256"])
     );
-    let (code, _, err) = run(&home, secret, &[&["database", "copy"][..], &there].concat());
+    let Said { code, err, .. } = run(&home, secret, &[&["database", "copy"][..], &there].concat());
     assert!(code == 2 && err.contains("the target is not empty"), "{err}");
 
     let users = vec![("early@example.com", early), ("late@example.com", late)];
@@ -107,12 +103,12 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
     let users = goes_on(&world, users).await;
     let home = world.into_home().await;
     let verified = run(&home, secret, &["audit", "verify", "--database", &url]);
-    assert_eq!(verified.0, 0, "{verified:?}");
+    assert_eq!(verified.code, 0, "{verified:?}");
     let export = run(&home, secret, &["user", "export", "--database", &url]);
     let rotated = run(&home, secret, &["key", "rotate", "native", "--database", &url]);
-    assert_eq!(rotated.0, 0, "{rotated:?}");
+    assert_eq!(rotated.code, 0, "{rotated:?}");
     let keys = |database: &str| {
-        let listed = run(&home, secret, &["key", "list", "--json", "--database", database]).1;
+        let listed = run(&home, secret, &["key", "list", "--json", "--database", database]).out;
         let listed: Value = serde_json::from_str(&listed).unwrap_or_else(|error| panic!("{error}: {listed}"));
         let ids = listed.as_array().unwrap().iter().map(|key| text(key, "id"));
         ids.collect::<Vec<_>>()
@@ -122,20 +118,20 @@ async fn a_running_server_moves_to_postgresql_and_back_and_nobody_is_signed_out(
     let back = copied(&home, secret, &["--from", &url, "--to", "sqlite:data/back.db"]);
     assert_eq!(back["finished"], json!(true), "{back}");
     let again = run(&home, secret, &["user", "export", "--database", "sqlite:data/back.db"]);
-    assert!(again.0 == 0 && again.1 == export.1 && export.1.lines().count() == 2, "{again:?}");
+    assert!(again.code == 0 && again.out == export.out && export.out.lines().count() == 2, "{again:?}");
     let file = format!("sqlite:{}", home.path("data/back.db").display());
     assert_eq!(keys(&url), keys("sqlite:data/back.db"));
     let world = World::at(home, FILE, &[("DATABASE", &file)]).await;
     goes_on(&world, users).await;
     let home = world.into_home().await;
     let verified = run(&home, secret, &["audit", "verify", "--database", "sqlite:data/back.db"]);
-    assert_eq!(verified.0, 0, "{verified:?}");
+    assert_eq!(verified.code, 0, "{verified:?}");
     let tail = run(
         &home,
         secret,
         &["audit", "tail", "--kind", "database_copied", "--database", "sqlite:data/back.db"],
     );
-    assert_eq!(tail.1.lines().count(), 2, "{tail:?}");
+    assert_eq!(tail.out.lines().count(), 2, "{tail:?}");
 }
 
 /// Users enough for a copy of some seconds.
@@ -145,7 +141,7 @@ fn many(home: &Home) {
         .collect();
     home.write("users.jsonl", &rows);
     let said = run(home, "hunter22", &["user", "import", "users.jsonl"]);
-    assert_eq!(said.0, 0, "{said:?}");
+    assert_eq!(said.code, 0, "{said:?}");
 }
 
 fn kill_after(home: &Home, secret: &str, arguments: &[&str], wait: Duration) -> bool {
@@ -178,21 +174,21 @@ fn a_copy_that_is_killed_goes_on_and_is_whole_in_the_end() {
         for step in 1..=6 {
             kills += u32::from(kill_after(&home, secret, &order, Duration::from_millis(step * 90)));
             let said = run(&home, secret, &["user", "list", "--database", target, "--limit", "1"]);
-            if said.0 == 2 {
-                assert!(said.2.contains("unfinished copy"), "{said:?}");
+            if said.code == 2 {
+                assert!(said.err.contains("unfinished copy"), "{said:?}");
             }
         }
         assert!(kills > 0, "it was always done before it could be killed");
         let said = run(&home, secret, &[&["database", "copy"][..], &order].concat());
         // The last one may have come to its end before it was killed.
         assert!(
-            said.0 == 0 && said.1.contains("The copy is finished") || said.2.contains("is not empty"),
+            said.code == 0 && said.out.contains("The copy is finished") || said.err.contains("is not empty"),
             "{said:?}"
         );
-        let export = |database: &str| run(&home, secret, &["user", "export", "--database", database]).1;
+        let export = |database: &str| run(&home, secret, &["user", "export", "--database", database]).out;
         assert!(export(SQLITE) == export(target) && export(target).lines().count() == 30_000);
         let verified = run(&home, secret, &["audit", "verify", "--database", target]);
-        assert_eq!(verified.0, 0, "{verified:?}");
+        assert_eq!(verified.code, 0, "{verified:?}");
     }
 }
 
@@ -200,27 +196,27 @@ fn a_copy_that_is_killed_goes_on_and_is_whole_in_the_end() {
 fn between_two_servers_each_has_a_password_of_its_own() {
     let home = Home::new();
     let said = run(&home, "hunter22", &["user", "add", "ana", "--no-password"]);
-    assert_eq!(said.0, 0, "{said:?}");
+    assert_eq!(said.code, 0, "{said:?}");
     let ((_one, first, from), (_other, second, to)) = (postgres(), postgres());
     copied(&home, first.password(), &["--from", SQLITE, "--to", &from]);
     home.write_mode("first", first.password(), 0o600);
     let order = ["--from", &from, "--to", &to, "--from-password-file", "first"];
     assert_eq!(copied(&home, second.password(), &order)["finished"], json!(true));
     let listed = run(&home, second.password(), &["user", "list", "--database", &to]);
-    assert!(listed.0 == 0 && listed.1.contains("ana"), "{listed:?}");
+    assert!(listed.code == 0 && listed.out.contains("ana"), "{listed:?}");
     home.write_mode("first", "wrong", 0o600);
     let said = run(&home, second.password(), &[&["database", "copy"], &order[..]].concat());
-    assert!(said.0 == 2 && said.2.contains("password authentication failed"), "{said:?}");
-    assert!(!said.2.contains(first.password()));
+    assert!(said.code == 2 && said.err.contains("password authentication failed"), "{said:?}");
+    assert!(!said.err.contains(first.password()));
 }
 
 #[test]
 fn a_copy_that_makes_no_sense_is_refused_and_nothing_is_made() {
     let home = Home::new();
     let said = run(&home, "hunter22", &["database", "copy", "--from", SQLITE, "--to", "sqlite:b.db"]);
-    assert!(said.0 == 2 && said.2.contains("there is no database to be copied"), "{said:?}");
+    assert!(said.code == 2 && said.err.contains("there is no database to be copied"), "{said:?}");
     assert!(!home.path("data").exists() && !home.path("b.db").exists());
-    assert_eq!(run(&home, "hunter22", &["user", "add", "ana", "--no-password"]).0, 0);
+    assert_eq!(run(&home, "hunter22", &["user", "add", "ana", "--no-password"]).code, 0);
     let nowhere = "postgres://ana@db.invalid/c";
     for (arguments, expected) in [
         (&["--from", SQLITE, "--to", SQLITE][..], "are the same database"),
@@ -236,13 +232,16 @@ fn a_copy_that_makes_no_sense_is_refused_and_nothing_is_made() {
         (&[], "--from <URL>"),
     ] {
         let said = run(&home, "hunter22", &[&["database", "copy"], arguments].concat());
-        assert!(said.0 == 2 && said.2.contains(expected), "{arguments:?}: {said:?}");
-        assert!(!said.2.contains("hunter2"));
+        assert!(said.code == 2 && said.err.contains(expected), "{arguments:?}: {said:?}");
+        assert!(!said.err.contains("hunter2"));
     }
     let said = run(&home, "hunter22", &["database", "copy", "--to", "sqlite:b.db", "--dry-run"]);
-    assert!(said.0 == 0 && said.1.contains("Nothing was written") && !home.path("b.db").exists(), "{said:?}");
+    assert!(
+        said.code == 0 && said.out.contains("Nothing was written") && !home.path("b.db").exists(),
+        "{said:?}"
+    );
     let said = run(&home, "hunter22", &["database", "copy", "--from", "data", "--to", "sqlite:b.db"]);
-    assert!(said.0 == 0 && said.1.contains("The copy is finished"), "{said:?}");
+    assert!(said.code == 0 && said.out.contains("The copy is finished"), "{said:?}");
     assert_eq!(home.mode("b.db"), 0o600);
-    assert!(said.2.lines().any(|line| line == "users"), "{said:?}");
+    assert!(said.err.lines().any(|line| line == "users"), "{said:?}");
 }

@@ -6,24 +6,10 @@ mod world;
 
 use countersign_server::config::{Config, Sources};
 use engine::{Place, PostgresAddress, PostgresSettings, SynchronousCommit};
-use std::process::Command;
 use world::Home;
+use world::console::{run, run_in};
 
 const URL: &str = "postgres://ana:hunter2@db1.example.com,db2.example.com:5433/c";
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    let output = command.envs(environment.iter().copied()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
-}
 
 fn load(home: &Home, file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     home.write_mode("c.toml", file, 0o600);
@@ -135,7 +121,7 @@ fn what_is_wrong_is_one_line_and_exit_code_2_and_nothing_is_made() {
     ] {
         let told = load(&home, file, &[]).map(|_| ()).unwrap_err();
         assert!(told.starts_with(expected) && told.lines().count() == 1, "{file}\n  told {told}");
-        let said = run(&home, &["serve", "--config", "c.toml"], &[]);
+        let said = run(&home, &["serve", "--config", "c.toml"]);
         assert_eq!(
             (said.code, said.err.lines().count(), said.out.as_str()),
             (2, 1, ""),
@@ -157,7 +143,7 @@ fn no_command_shows_the_password() {
     home.write_mode("countersign.toml", &format!("database = {URL:?}\n"), 0o600);
     let shown = "postgres://ana:…@db1.example.com,db2.example.com:5433/c";
     for arguments in [&["config"][..], &["config", "--json"]] {
-        let said = run(&home, arguments, &[]);
+        let said = run(&home, arguments);
         assert!(said.code == 0 && said.out.contains(shown), "{}{}", said.out, said.err);
         assert!(!said.out.contains("hunter2"), "{}", said.out);
     }
@@ -176,7 +162,7 @@ fn no_command_shows_the_password() {
     ] {
         for environment in [("COUNTERSIGN_DATABASE", far), ("COUNTERSIGN_DATABASE_PASSWORD", "hunter2")] {
             let bare = ("COUNTERSIGN_DATABASE", "postgres://ana@db.invalid/c");
-            let said = run(&home, arguments, &[bare, environment]);
+            let said = run_in(&home, arguments, &[bare, environment]);
             let text = format!("{}{}", said.out, said.err);
             assert!(!text.contains("hunter2"), "{arguments:?}: {text}");
         }
@@ -188,13 +174,13 @@ fn a_password_that_everybody_can_see_is_refused() {
     // SEC-111
     let home = Home::new();
     for arguments in [&["config"][..], &["init"]] {
-        let said = run(&home, &[arguments, &["--database", URL]].concat(), &[]);
+        let said = run(&home, &[arguments, &["--database", URL]].concat());
         assert_eq!(said.code, 2, "{}", said.err);
         assert!(said.err.contains("command line --database: everybody on this machine sees"), "{}", said.err);
         assert!(!said.err.contains("hunter2") && !home.path("countersign.toml").exists());
     }
     home.write_mode("countersign.toml", &format!("database = {URL:?}\n"), 0o644);
-    let said = run(&home, &["config"], &[]);
+    let said = run(&home, &["config"]);
     assert!(
         said.code == 2 && said.err.contains("countersign.toml:1: everybody on this machine can read"),
         "{}",
@@ -202,20 +188,20 @@ fn a_password_that_everybody_can_see_is_refused() {
     );
     assert!(!said.err.contains("hunter2"));
     home.write_mode("countersign.toml", "database = \"postgres://ana@db/c\"\n", 0o644);
-    assert_eq!(run(&home, &["config"], &[]).code, 0);
+    assert_eq!(run(&home, &["config"]).code, 0);
 }
 
 #[test]
 fn another_file_of_sqlite_is_made_used_and_locked() {
     let home = Home::new();
     let database = ["--database", "sqlite:else/where.db"];
-    let said = run(&home, &[&["user", "add", "ana", "--no-password"][..], &database].concat(), &[]);
+    let said = run(&home, &[&["user", "add", "ana", "--no-password"][..], &database].concat());
     assert_eq!(said.code, 0, "{}", said.err);
     assert_eq!((home.mode("else"), home.mode("else/where.db")), (0o700, 0o600));
     assert!(!home.path("data/countersign.db").exists());
-    let said = run(&home, &[&["user", "list"][..], &database].concat(), &[]);
+    let said = run(&home, &[&["user", "list"][..], &database].concat());
     assert!(said.out.contains("ana"), "{}{}", said.out, said.err);
-    let said = run(&home, &["user", "list"], &[]);
+    let said = run(&home, &["user", "list"]);
     assert!(!said.out.contains("ana"), "{}", said.out);
 }
 
@@ -224,7 +210,7 @@ fn with_a_postgresql_no_file_of_a_database_is_made() {
     let home = Home::new();
     let environment = [("COUNTERSIGN_DATABASE", "postgres://ana@db.invalid/c")];
     for arguments in [&["user", "list"][..], &["audit", "tail"], &["serve", "--listen", "127.0.0.1:0"]] {
-        let said = run(&home, arguments, &environment);
+        let said = run_in(&home, arguments, &environment);
         assert_eq!((said.code, said.err.lines().count()), (2, 1), "{arguments:?}: {}", said.err);
         assert!(said.err.contains("db.invalid:5432/c"), "{}", said.err);
     }

@@ -6,9 +6,9 @@ mod world;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use testbed::{Cluster, Database};
+use world::console::{Said, run, run_in};
 use world::{Home, World};
 
 const MOUNT: &str = "[[mount]]\ndialect = \"native\"\n";
@@ -18,15 +18,6 @@ const SIGN_UP: &str = r#"{"email": "ana@example.com", "password": "a quiet canar
 /// A node with a folder of its own.
 async fn node(database: &Database) -> World {
     World::new(MOUNT, &[("DATABASE", &database.url()), ("MASTER_KEY", MASTER)]).await
-}
-
-/// Runs a command as on a further machine: exit code, output, messages.
-fn run(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    let output = command.envs(environment.iter().copied()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
 }
 
 fn on(database: &Database) -> (Home, [(&'static str, String); 2]) {
@@ -41,7 +32,7 @@ fn on(database: &Database) -> (Home, [(&'static str, String); 2]) {
 fn told(database: &Database, arguments: &[&str]) -> String {
     let (home, environment) = on(database);
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let (code, out, err) = run(&home, arguments, &environment);
+    let Said { code, out, err } = run_in(&home, arguments, &environment);
     assert_eq!(code, 0, "{arguments:?}: {err}");
     out
 }
@@ -50,7 +41,7 @@ fn told(database: &Database, arguments: &[&str]) -> String {
 fn refused(database: &Database, arguments: &[&str]) -> String {
     let (home, environment) = on(database);
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let (code, _, err) = run(&home, arguments, &environment);
+    let Said { code, err, .. } = run_in(&home, arguments, &environment);
     assert_eq!((code, err.lines().count()), (2, 1), "{arguments:?}: {err}");
     err
 }
@@ -98,7 +89,7 @@ async fn a_server_refuses_a_revoked_key_within_a_second() {
     assert_eq!(me(&world, &access).await, 200);
     let before = published(&world).await;
     let name = before.first().unwrap();
-    let (code, out, err) = run(&world.home, &["key", "revoke", "native", name], &[]);
+    let Said { code, out, err } = run(&world.home, &["key", "revoke", "native", name]);
     assert!(code == 0 && out.contains("nothing that") && out.contains(name), "{out}{err}");
     let took = until(1, "the token is refused", async || me(&world, &access).await == 401).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
@@ -108,9 +99,9 @@ async fn a_server_refuses_a_revoked_key_within_a_second() {
     let answer = world.post("/v1/refresh", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(me(&world, &token(&answer.json(), "access_token")).await, 200);
-    let (_, trail, _) = run(&world.home, &["audit", "tail", "--kind", "key_revoked"], &[]);
+    let Said { out: trail, .. } = run(&world.home, &["audit", "tail", "--kind", "key_revoked"]);
     assert!(trail.contains(name), "{trail}");
-    let (code, _, err) = run(&world.home, &["key", "revoke", "native", name], &[]);
+    let Said { code, err, .. } = run(&world.home, &["key", "revoke", "native", name]);
     assert!(code == 1 && err.contains("there is no key"), "{err}");
 }
 
@@ -177,21 +168,21 @@ async fn the_first_node_brings_its_files_and_a_stranger_s_are_refused() {
     let (home, stranger) = (Home::new(), Home::new());
     for home in [&home, &stranger] {
         home.write("countersign.toml", MOUNT);
-        assert_eq!(run(home, &["user", "add", "ana", "--no-password"], &[]).0, 0);
-        assert_eq!(run(home, &["key", "rotate", "native"], &[]).0, 0);
+        assert_eq!(run(home, &["user", "add", "ana", "--no-password"]).code, 0);
+        assert_eq!(run(home, &["key", "rotate", "native"]).code, 0);
     }
     let environment =
         environment.each_ref().map(|(name, value)| (format!("COUNTERSIGN_{name}"), value.as_str()));
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let list = |home: &Home, environment: &[(&str, &str)]| {
-        let (code, out, err) = run(home, &["key", "list", "--json"], environment);
+        let Said { code, out, err } = run_in(home, &["key", "list", "--json"], environment);
         assert_eq!(code, 0, "{err}");
         let keys: Vec<Value> = serde_json::from_str(&out).unwrap();
         keys.iter().map(|key| format!("{} {}", key["id"], key["role"])).collect::<Vec<_>>()
     };
     let before = list(&home, &[]);
-    let (code, _, err) = run(&home, &["user", "add", "ben", "--no-password"], &environment);
+    let Said { code, err, .. } = run_in(&home, &["user", "add", "ben", "--no-password"], &environment);
     assert_eq!(code, 0, "{err}");
     assert_eq!((before.len(), list(&home, &environment)), (2, before.clone()));
     let fresh = node(&database).await;
@@ -199,10 +190,10 @@ async fn the_first_node_brings_its_files_and_a_stranger_s_are_refused() {
     assert_eq!(list(&fresh.home, &environment), before);
 
     // The rows hold from now on, whatever the folder says.
-    assert_eq!(run(&home, &["key", "rotate", "native"], &environment).0, 0);
+    assert_eq!(run_in(&home, &["key", "rotate", "native"], &environment).code, 0);
     assert_eq!((list(&home, &environment).len(), list(&home, &[])), (3, before));
     for arguments in [&["user", "list"][..], &["key", "list"], &["serve", "--listen", "127.0.0.1:0"]] {
-        let (code, _, err) = run(&stranger, arguments, &environment);
+        let Said { code, err, .. } = run_in(&stranger, arguments, &environment);
         assert!(code != 0 && err.lines().count() == 1, "{arguments:?}: {err}");
         assert!(err.contains("these keys are of another installation"), "{arguments:?}: {err}");
     }
@@ -230,18 +221,18 @@ async fn looking_makes_nothing() {
     let (home, _) = on(&database);
     let url = database.url();
     let environment = [("COUNTERSIGN_DATABASE", url.as_str())];
-    let (code, out, err) = run(&home, &["doctor"], &environment);
+    let Said { code, out, err } = run_in(&home, &["doctor"], &environment);
     assert!(code == 0 && out.contains("there is none yet"), "{out}{err}");
-    let (code, out, err) = run(&home, &["key", "list"], &environment);
+    let Said { code, out, err } = run_in(&home, &["key", "list"], &environment);
     assert!(code == 0 && out.contains("There are no keys yet"), "{out}{err}");
-    let (code, _, err) = run(&home, &["audit", "tail"], &environment);
+    let Said { code, err, .. } = run_in(&home, &["audit", "tail"], &environment);
     assert!(code == 2 && err.contains("there is no database at 127.0.0.1:"), "{err}");
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
     assert_eq!(database.psql(tables), "0");
     assert!(!home.path("data").exists());
-    let (code, _, err) = run(&home, &["user", "add", "ana", "--no-password"], &environment);
+    let Said { code, err, .. } = run_in(&home, &["user", "add", "ana", "--no-password"], &environment);
     assert_eq!(code, 0, "{err}");
-    let (code, out, err) = run(&home, &["doctor"], &environment);
+    let Said { code, out, err } = run_in(&home, &["doctor"], &environment);
     assert!(code == 0 && out.contains("it opens and can be written (PostgreSQL at 127.0.0.1:"), "{out}{err}");
 }
 
@@ -255,11 +246,11 @@ async fn another_master_key_starts_nothing() {
     let url = database.url();
     let environment = [("COUNTERSIGN_DATABASE", url.as_str()), ("COUNTERSIGN_MASTER_KEY", other)];
     for arguments in [&["user", "list"][..], &["serve", "--listen", "127.0.0.1:0"]] {
-        let (code, _, err) = run(&home, arguments, &environment);
+        let Said { code, err, .. } = run_in(&home, arguments, &environment);
         assert_eq!((code, err.lines().count()), (2, 1), "{err}");
         assert!(err.contains("sealed with master key"), "{err}");
     }
-    let (code, _, err) = run(&home, &["user", "list"], &environment[..1]);
+    let Said { code, err, .. } = run_in(&home, &["user", "list"], &environment[..1]);
     assert!(code == 2 && err.contains("the master key is missing"), "{err}");
     assert!(!home.path("data/keys/master.key").exists());
 }
@@ -282,8 +273,8 @@ async fn a_database_that_was_copied_back_gives_its_keys_to_files() {
         ["tickets", "native"].map(|name| std::fs::read(home.path(&format!("data/keys/{name}.json"))).unwrap())
     });
     home.write("countersign.toml", MOUNT);
-    assert_eq!(run(&home, &["user", "add", "ana", "--no-password"], &[]).0, 0);
-    assert_eq!(run(&home, &["key", "rotate", "native"], &[]).0, 0);
+    assert_eq!(run(&home, &["user", "add", "ana", "--no-password"]).code, 0);
+    assert_eq!(run(&home, &["key", "rotate", "native"]).code, 0);
     let before = content(&home);
     let sources = countersign_server::config::Sources {
         config: Some(home.path("countersign.toml")),
@@ -303,7 +294,7 @@ async fn a_database_that_was_copied_back_gives_its_keys_to_files() {
     for name in ["tickets", "native"] {
         std::fs::remove_file(home.path(&format!("data/keys/{name}.json"))).unwrap();
     }
-    let (code, out, err) = run(&home, &["user", "list"], &[]);
+    let Said { code, out, err } = run(&home, &["user", "list"]);
     assert!(code == 0 && out.contains("ana"), "{err}");
     assert_eq!(content(&home), before);
     assert_eq!(home.mode("data/keys/tickets.json"), 0o600);

@@ -204,11 +204,8 @@ async fn without_limits_nothing_is_counted_and_no_device_is_remembered() {
 
 /// What the program says; its exit code first.
 fn said(home: &world::Home, arguments: &[&str]) -> (i32, String) {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code().unwrap(), text(&output.stdout) + &text(&output.stderr))
+    let world::console::Said { code, out, err } = world::console::run(home, arguments);
+    (code, out + &err)
 }
 
 #[test]

@@ -5,31 +5,23 @@
 mod world;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use world::Home;
+use world::console::{Said, run, run_in};
 
 const KEY: &str = "data/keys/master.key";
 const ANOTHER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// Exit code and what was said to standard error.
-fn run(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(arguments).current_dir(home.path("")).env("COUNTERSIGN_HASHING__MEMORY_KIB", "64");
-    let output = command.envs(environment.iter().copied()).output().unwrap();
-    (output.status.code().unwrap_or(-1), String::from_utf8(output.stderr).unwrap())
-}
-
 /// Every command that opens the database says the same one line, and nothing is made anew.
 fn refused(home: &Home, environment: &[(&str, &str)], what: &str) {
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["user", "list"]] {
-        let (code, said) = run(home, arguments, environment);
+        let Said { code, err: said, .. } = run_in(home, arguments, environment);
         assert_eq!(code, 2, "{arguments:?}: {said}");
         assert!(said.contains(what) && said.lines().count() == 1, "{arguments:?}: {said}");
     }
 }
 
 fn started(home: &Home, environment: &[(&str, &str)]) {
-    let (code, said) = run(home, &["user", "add", "ana", "--no-password"], environment);
+    let Said { code, err: said, .. } = run_in(home, &["user", "add", "ana", "--no-password"], environment);
     assert_eq!(code, 0, "{said}");
 }
 
@@ -45,7 +37,7 @@ fn a_lost_master_key_is_never_replaced_beside_data() {
     assert!(!home.path(KEY).exists());
     std::fs::write(home.path(KEY), &kept).unwrap();
     std::fs::set_permissions(home.path(KEY), std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(run(&home, &["user", "list"], &[]).0, 0);
+    assert_eq!(run(&home, &["user", "list"]).code, 0);
 }
 
 // REL-33
@@ -70,7 +62,7 @@ fn a_master_key_that_lies_open_or_is_none_is_refused_and_not_repeated() {
     refused(&home, &[], "this is not a master key");
     refused(&home, &[("COUNTERSIGN_MASTER_KEY", "hunter2")], "this is not a master key");
     for environment in [&[][..], &[("COUNTERSIGN_MASTER_KEY", "hunter2")]] {
-        let (_, said) = run(&home, &["user", "list"], environment);
+        let Said { err: said, .. } = run_in(&home, &["user", "list"], environment);
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
@@ -81,9 +73,9 @@ fn a_key_in_the_environment_needs_no_file_and_is_not_printed() {
     let environment = [("COUNTERSIGN_MASTER_KEY", ANOTHER)];
     started(&home, &environment);
     assert!(!home.path(KEY).exists());
-    assert_eq!(run(&home, &["user", "list"], &environment).0, 0);
+    assert_eq!(run_in(&home, &["user", "list"], &environment).code, 0);
     refused(&home, &[], "the master key is missing");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.args(["config", "--json"]).current_dir(home.path("")).envs(environment);
     let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(printed.contains("master_key_file") && !printed.contains(ANOTHER), "{printed}");

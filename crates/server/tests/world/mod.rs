@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
+pub mod console;
+
 use countersign_server::config::{Config, Sources};
 use countersign_server::telemetry::{Format, Log};
 use countersign_server::{App, serve};
