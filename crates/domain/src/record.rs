@@ -11,6 +11,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+/// Where a record stands at its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In this line of a file, from 1.
+    Line(u64),
+    /// Under this table and key, or number: `auth_user 17`.
+    Row(String),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Line(number) => write!(f, "{number}"),
+            Place::Row(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A record with its place; or everything that is wrong there, in sentences that repeat no secret.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub record: Result<Record, Vec<String>>,
+}
+
 /// One user in a file. Everything may be left out but one of `username` and `email`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -130,6 +157,14 @@ impl Record {
         let status = self.status.as_deref().map_or(Some(Status::Active), Status::parse);
         let status = keep(status, "status is none of active, inactive, suspended", &mut faults);
         let password_hash = self.password_hash.and_then(|hash| read_hash(hash.0, &mut faults));
+        let texts = [&self.first_name, &self.last_name, &self.phone_number, &self.avatar, &self.role];
+        let permissions = self.permissions.iter().flatten();
+        let attributes = self.attributes.iter().flatten();
+        if texts.into_iter().flatten().chain(permissions).any(|text| text.contains('\0'))
+            || attributes.into_iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        {
+            faults.push("a text holds the character U+0000, which not every database can keep".to_owned());
+        }
         let created_at = read_moment(self.created_at.as_deref(), "created_at", &mut faults);
         let last_login_at = read_moment(self.last_login_at.as_deref(), "last_login_at", &mut faults);
         if !faults.is_empty() {
@@ -164,6 +199,15 @@ fn keep<T>(value: Option<T>, fault: &str, faults: &mut Vec<String>) -> Option<T>
     value
 }
 
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 fn read_hash(text: String, faults: &mut Vec<String>) -> Option<StoredHash> {
     match Stored::parse(&text) {
         Ok(Stored::Usable(_)) => Some(StoredHash(text)),
@@ -179,4 +223,35 @@ fn read_moment(text: Option<&str>, name: &str, faults: &mut Vec<String>) -> Opti
     let text = text?;
     let moment = Moment::parse_rfc3339(text);
     keep(moment, &format!("{name} is not a date and time like 2024-01-31T12:00:00Z"), faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(json: &str) -> Vec<String> {
+        let record: Record = serde_json::from_str(json).unwrap();
+        record.read(Uuid::nil(), Moment::from_seconds(0)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        for (json, told) in [
+            (r#"{"username":"a"}"#, &[][..]),
+            (r#"{"username":"","email":""}"#, &["neither"]),
+            (r#"{"username":"a","id":0}"#, &["positive"]),
+            (r#"{"email":"a@b","status":"odd","created_at":"x"}"#, &["e-mail", "status", "created_at"]),
+            (r#"{"username":"a","first_name":"x\u0000"}"#, &["U+0000"]),
+            (r#"{"username":"a","permissions":["x\u0000"]}"#, &["U+0000"]),
+            (r#"{"username":"a","attributes":{"b":[{"c\u0000":1}]}}"#, &["U+0000"]),
+            (r#"{"username":"a\u0000"}"#, &["control characters"]),
+            (r#"{"username":"a","password_hash":"hunter2"}"#, &["password_hash"]),
+        ] {
+            let found = faults(json);
+            assert_eq!(found.len(), told.len(), "{json}: {found:?}");
+            for (found, told) in found.iter().zip(told) {
+                assert!(found.contains(told) && !found.contains("hunter2"), "{json}: {found}");
+            }
+        }
+    }
 }

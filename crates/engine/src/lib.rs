@@ -26,7 +26,10 @@ pub use cx::{Chance, Clock};
 pub use error::{Error, Fault, OpenError};
 pub use fit::Breaches;
 pub use hasher::{HashGauges, HashSettings};
-pub use import::{ImportFault, ImportReport, RecordFault};
+pub use import::{
+    Entries, ImportFault, ImportOrder, ImportReport, ImportStage, ImportWatch, OpenEntries, RecordFault,
+    RecordFaults,
+};
 pub use keyring::{KeptKey, KeyChange, kept_keys};
 pub use operator::{NewUserRequest, OperatorError, UserChange, Who};
 pub use outbox::{OutboxGauges, Post};
@@ -35,6 +38,7 @@ pub use store::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, Sy
 pub use store::{
     CopiedTable, CopyFault, CopyOrder, CopyReport, CopyStep, copy as copy_database, rehearse as rehearse_copy,
 };
+pub use store::{Elsewhere as PostgresElsewhere, connect_elsewhere as connect_to_postgres};
 pub use store::{Place, is_bound as is_bound_to_master_key};
 pub use trail::{Closed, Ending, EventQuery, MAX_EVENTS, Noted, Tidied, TrailFlaw, TrailReport};
 

@@ -16,16 +16,15 @@ use domain::letter::Letter;
 use domain::limit::Limits;
 use domain::link::LinkKind;
 use domain::password::{Backend, Params, Workspace};
-use domain::record::Record;
+use domain::record::{self, Entry, Record};
 use domain::secret::SecretBytes;
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeySet};
 use domain::user::Status;
-use engine::{Chance, Clock, Engine, HashSettings, Place, Settings, UserChange, Who};
+use engine::{Chance, Clock, Engine, Entries, HashSettings, ImportOrder, Place, Settings, UserChange, Who};
 use http::{Request, Response};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// When conversations begin that name no moment: 2024-03-10T14:20:00Z.
 const BEGINNING: Moment = Moment::from_seconds(1_710_080_400);
@@ -146,7 +145,7 @@ impl Stage {
         if users.is_empty() {
             return Ok(());
         }
-        let mut lines = String::new();
+        let mut records = Vec::new();
         let mut seeds = Vec::new();
         for user in users {
             let mut user = self.hashed(user);
@@ -156,11 +155,15 @@ impl Stage {
                 let id = record.id.ok_or("user: with a totp_seed an id is needed")?;
                 seeds.push((Who::Id(UserId(id)), seed));
             }
-            lines.push_str(&serde_json::to_string(&record).map_err(|error| error.to_string())?);
-            lines.push('\n');
+            records.push(record);
         }
-        let open = || Ok(std::io::Cursor::new(lines.clone().into_bytes()));
-        let report = self.speaker.engine().import(open, Arc::new(AtomicU64::new(0)), false).await;
+        let open = move || {
+            let entries = records.clone().into_iter().zip(1..);
+            let entry =
+                |(record, number)| Ok(Entry { place: record::Place::Line(number), record: Ok(record) });
+            Ok(Box::new(entries.map(entry)) as Entries)
+        };
+        let report = self.speaker.engine().import(ImportOrder::new(Arc::new(open))).await;
         report.map_err(|fault| format!("users: {fault}: {fault:?}"))?;
         for (who, seed) in seeds {
             let seed = seed.as_str().and_then(base32::decode).ok_or("user: totp_seed is not base 32")?;

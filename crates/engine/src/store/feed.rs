@@ -11,6 +11,10 @@ const CHUNK: usize = 256;
 /// How many chunks are made ahead of the writer.
 const AHEAD: usize = 8;
 
+/// The list of users ends before its end; whoever made it knows why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
 /// What comes from whoever reads the users.
 pub(super) enum Feed {
     /// Some more.
@@ -20,7 +24,9 @@ pub(super) enum Feed {
 }
 
 /// Reads the users on a thread of their own, so that the writer only writes.
-pub(super) fn feed(users: impl Iterator<Item = NewUser> + Send + 'static) -> Result<Receiver<Feed>, Fault> {
+pub(super) fn feed(
+    users: impl Iterator<Item = Result<NewUser, Broken>> + Send + 'static,
+) -> Result<Receiver<Feed>, Fault> {
     let (sender, receiver) = bounded(AHEAD);
     std::thread::Builder::new()
         .name("import".to_owned())
@@ -29,9 +35,10 @@ pub(super) fn feed(users: impl Iterator<Item = NewUser> + Send + 'static) -> Res
     Ok(receiver)
 }
 
-fn pump(mut users: impl Iterator<Item = NewUser>, sender: &Sender<Feed>) {
+fn pump(mut users: impl Iterator<Item = Result<NewUser, Broken>>, sender: &Sender<Feed>) {
     loop {
-        let chunk: Vec<NewUser> = users.by_ref().take(CHUNK).collect();
+        let chunk: Result<Vec<NewUser>, Broken> = users.by_ref().take(CHUNK).collect();
+        let Ok(chunk) = chunk else { return };
         if chunk.is_empty() {
             drop(sender.send(Feed::End));
             return;

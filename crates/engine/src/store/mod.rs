@@ -46,15 +46,16 @@ use sqlite::Sqlite;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::Notify;
 use value::Value;
 
 pub use address::{AddressFault, PostgresAddress, PostgresSettings, PostgresTls, SynchronousCommit};
 pub use copy::{CopiedTable, CopyFault, CopyOrder, CopyReport, CopyStep, copy, rehearse};
+pub use feed::Broken;
 pub use keys::sealed_keys;
 pub use outbox::Waiting;
+pub use postgres::{Elsewhere, connect_elsewhere};
 
 /// Where a store is kept.
 #[derive(Clone, Debug)]
@@ -176,18 +177,17 @@ impl Store {
 
     /// Adds users in one transaction: all of them, or none and the conflicts by their place from 0, at most 1000.
     ///
-    /// Users who are there already are left as they are. The event is noted with them; without one nothing is kept. `progress`
-    /// counts the users looked at. On SQLite other changes wait until it is done.
+    /// Users who are there already are left as they are. The event is noted with them; without one nothing is kept.
+    /// A list that breaks off is a fault, and nothing is kept. On SQLite other changes wait until it is done.
     pub async fn import(
         &self,
-        users: impl Iterator<Item = NewUser> + Send + 'static,
-        progress: Arc<AtomicU64>,
+        users: impl Iterator<Item = Result<NewUser, Broken>> + Send + 'static,
         event: Option<Event>,
     ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
         let feed = feed::feed(users)?;
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.import(feed, progress, event).await,
-            Backend::Postgres(postgres) => postgres.import(feed, progress, event).await,
+            Backend::Sqlite(sqlite) => sqlite.import(feed, event).await,
+            Backend::Postgres(postgres) => postgres.import(feed, event).await,
         }
     }
 

@@ -1,18 +1,29 @@
 //! What does the operator's door promise?
 
 use crate::world::{PASSWORD, World, access, opaque};
-use countersign_engine::{ImportFault, ImportReport, NewUserRequest, OperatorError, UserChange, Who};
+use countersign_engine::{
+    Entries, ImportFault, ImportOrder, ImportReport, NewUserRequest, OperatorError, RecordFaults, UserChange,
+    Who,
+};
 use domain::id::UserId;
+use domain::record::{Entry, Place};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::user::{Status, StoredHash};
-use std::io::Cursor;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 async fn import(world: &World, text: &str, dry_run: bool) -> Result<ImportReport, ImportFault> {
     let text = text.to_owned();
-    world.engine.import(move || Ok(Cursor::new(text.clone())), Arc::new(AtomicU64::new(0)), dry_run).await
+    let open = move || {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let entries =
+            lines.into_iter().zip(1..).filter(|(line, _)| !line.is_empty()).map(|(line, number)| {
+                let record = serde_json::from_str(&line).map_err(|error| vec![error.to_string()]);
+                Ok(Entry { place: Place::Line(number), record })
+            });
+        Ok(Box::new(entries) as Entries)
+    };
+    world.engine.import(ImportOrder { dry_run, ..ImportOrder::new(Arc::new(open)) }).await
 }
 
 fn sentence<T: std::fmt::Debug>(result: Result<T, OperatorError>) -> String {
@@ -104,7 +115,8 @@ async fn an_export_imported_elsewhere_is_the_same_users_with_the_same_passwords(
     let text = format!("{}\n\n{}\n", lines[0], lines[1]);
     let other = World::new(opaque()).await;
     let dry = import(&other, &text, true).await.unwrap();
-    assert_eq!(dry, ImportReport { users: 2, added: 2, unchanged: 0 });
+    let schemes = [("argon2id", 2)].into();
+    assert_eq!(dry, ImportReport { users: 2, added: 2, unchanged: 0, schemes });
     assert!(other.engine.list_users(None, 10).await.unwrap().is_empty());
     import(&other, &text, false).await.unwrap();
     let (here, there) =
@@ -113,7 +125,7 @@ async fn an_export_imported_elsewhere_is_the_same_users_with_the_same_passwords(
     assert_eq!(there[0].id, jane.id);
     assert!(other.try_sign_in("jane", PASSWORD).await.is_ok());
     let again = import(&other, &text, false).await.unwrap();
-    assert_eq!(again, ImportReport { users: 2, added: 0, unchanged: 2 });
+    assert_eq!((again.users, again.added, again.unchanged), (2, 0, 2));
 }
 
 #[tokio::test]
@@ -128,11 +140,15 @@ async fn a_broken_line_imports_nothing_and_every_fault_is_listed_with_its_line()
         "{\"first_name\":\"None\"}\n",
         "{\"username\":\"odd\",\"is_superuser\":true}\n",
     );
-    let ImportFault::Lines(faults) = import(&world, text, false).await.unwrap_err() else { panic!() };
-    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [3, 3, 4, 5, 5, 6, 7]);
-    assert!(!faults.iter().any(|fault| fault.what.contains("md5$x")));
+    let lines = |faults: &RecordFaults| -> Vec<Place> {
+        faults.listed.iter().map(|fault| fault.place.clone()).collect()
+    };
+    let ImportFault::Records(faults) = import(&world, text, false).await.unwrap_err() else { panic!() };
+    assert_eq!(lines(&faults), [3, 3, 4, 5, 5, 6, 7].map(Place::Line));
+    assert!(!faults.listed.iter().any(|fault| fault.what.contains("md5$x")));
     let twice = "{\"username\":\"one\"}\n\n{\"username\":\"one\"}\n";
-    let ImportFault::Lines(faults) = import(&world, twice, false).await.unwrap_err() else { panic!() };
-    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [3]);
+    let ImportFault::Records(faults) = import(&world, twice, false).await.unwrap_err() else { panic!() };
+    assert_eq!(lines(&faults), [Place::Line(3)]);
+    assert_eq!(faults.listed[0].what, "username belongs to the record at 1");
     assert!(world.engine.list_users(None, 10).await.unwrap().is_empty());
 }

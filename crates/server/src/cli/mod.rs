@@ -14,6 +14,7 @@ mod mail;
 mod origin;
 mod role;
 mod serve;
+mod source;
 mod terminal;
 mod user;
 mod version;

@@ -89,7 +89,7 @@ pub enum UserCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Import users from JSON Lines, all of them or none
+    /// Import users of another application, with their passwords: all of them or none
     #[command(after_help = import::IMPORT_HELP)]
     Import(ImportArgs),
     /// Export all users as JSON Lines

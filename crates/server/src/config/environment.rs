@@ -69,3 +69,12 @@ pub(super) fn read(variables: &[(String, String)], values: &mut Values, faults: 
 pub fn asks_for_update() -> bool {
     std::env::var("UPDATE").is_ok_and(|value| value == "1")
 }
+
+/// The password for a database that is only read, as PostgreSQL's own programs take it (`PGPASSWORD`).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the configuration is the one place that reads the environment"
+)]
+pub fn postgres_password() -> Option<Secret> {
+    std::env::var("PGPASSWORD").ok().filter(|text| !text.is_empty()).map(Secret::new)
+}

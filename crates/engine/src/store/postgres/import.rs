@@ -15,7 +15,6 @@ use domain::id::UserId;
 use domain::user::NewUser;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Client;
 
 /// What an import is answered with.
@@ -37,13 +36,8 @@ const SKIP: &str = "SELECT setval('user_ids', greatest((SELECT max(id) FROM user
 const PATIENT: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// Adds the users in one transaction; keeps them unless there was a conflict or it was only a rehearsal.
-pub(super) async fn run(
-    writer: &mut Writer,
-    feed: Receiver<Feed>,
-    progress: &AtomicU64,
-    event: Option<Event>,
-) -> Answer {
-    let imported = in_transaction(writer, feed, progress, event).await;
+pub(super) async fn run(writer: &mut Writer, feed: Receiver<Feed>, event: Option<Event>) -> Answer {
+    let imported = in_transaction(writer, feed, event).await;
     if !matches!(imported, Ok((_, true))) && writer.session.client().batch_execute("ROLLBACK").await.is_err()
     {
         writer.session.abandon();
@@ -55,14 +49,13 @@ pub(super) async fn run(
 async fn in_transaction(
     writer: &mut Writer,
     feed: Receiver<Feed>,
-    progress: &AtomicU64,
     event: Option<Event>,
 ) -> Result<(Result<ImportSum, Vec<(usize, Conflict)>>, bool), Fault> {
     let client = writer.session.client();
     let failed = |error: tokio_postgres::Error| look_fault(&error);
     client.batch_execute("BEGIN").await.map_err(failed)?;
     client.batch_execute(PATIENT).await.map_err(failed)?;
-    let found = add_all(client, feed, progress).await?;
+    let found = add_all(client, feed).await?;
     if !found.conflicts.is_empty() {
         return Ok((Err(found.conflicts), false));
     }
@@ -84,7 +77,7 @@ struct Found {
     conflicts: Vec<(usize, Conflict)>,
 }
 
-async fn add_all(client: &Client, feed: Receiver<Feed>, progress: &AtomicU64) -> Result<Found, Fault> {
+async fn add_all(client: &Client, feed: Receiver<Feed>) -> Result<Found, Fault> {
     let failed = |error: tokio_postgres::Error| look_fault(&error);
     let add = client.prepare(ADD_IF_FREE).await.map_err(failed)?;
     let mut found = Found::default();
@@ -109,7 +102,6 @@ async fn add_all(client: &Client, feed: Receiver<Feed>, progress: &AtomicU64) ->
         for (user, answer) in chunk.iter().zip(answers) {
             let rows = answer.map_err(failed)?;
             found.take(client, user, rows.first()).await?;
-            progress.fetch_add(1, Ordering::Relaxed);
             if found.conflicts.len() == CONFLICTS {
                 break 'feed;
             }

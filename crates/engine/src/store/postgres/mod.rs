@@ -36,7 +36,7 @@ use readers::Readers;
 use session::{Gate, Purpose, Session};
 pub(crate) use shares::Shares;
 use slot::Common;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use strand::Strand;
@@ -66,6 +66,30 @@ const PULSE: Duration = Duration::from_millis(250);
 const BEAT: Duration = Duration::from_millis(700);
 /// Before the next try, about, and twice as long before each further one.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// A connection to the database of another application. It ends with the value.
+pub struct Elsewhere(Session);
+
+impl AsRef<tokio_postgres::Client> for Elsewhere {
+    fn as_ref(&self) -> &tokio_postgres::Client {
+        self.0.client()
+    }
+}
+
+impl std::fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Elsewhere(…)")
+    }
+}
+
+/// Connects to the database of another application, with the same care for the way to it as for the way to our own.
+///
+/// Refused, with a sentence: certificates that can not be read, a server that can not be reached.
+pub async fn connect_elsewhere(address: &PostgresAddress) -> Result<Elsewhere, OpenError> {
+    let gate = Gate::new(address, &PostgresSettings::default())?;
+    let session = gate.connect(Purpose::Copy, &Arc::default()).await;
+    session.map(Elsewhere).map_err(|why| refuse(format!("{}: {why}", gate.hosts)))
+}
 
 /// A database on a PostgreSQL, open.
 pub(super) struct Postgres {
@@ -137,13 +161,12 @@ impl Postgres {
     pub async fn import(
         &self,
         feed: Receiver<Feed>,
-        progress: Arc<AtomicU64>,
         event: Option<Event>,
     ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let mut writer = shared.writers.take().await?;
-            let imported = import::run(&mut writer, feed, &progress, event).await;
+            let imported = import::run(&mut writer, feed, event).await;
             shared.writers.give(writer);
             imported
         })

@@ -16,8 +16,6 @@ use domain::trail::TrailKey;
 use domain::user::NewUser;
 use rusqlite::Connection;
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 /// What an import is answered with.
@@ -26,7 +24,6 @@ pub(super) type Answer = Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault
 /// An import that waits.
 pub(super) struct Import {
     pub feed: Receiver<Feed>,
-    pub progress: Arc<AtomicU64>,
     /// Noted with the number of users added; absent = a rehearsal, nothing is kept.
     pub event: Option<Event>,
     pub answer: oneshot::Sender<Answer>,
@@ -39,11 +36,10 @@ pub(super) fn run(
     conn: &Connection,
     key: &TrailKey,
     feed: &Receiver<Feed>,
-    progress: &AtomicU64,
     event: Option<Event>,
 ) -> rusqlite::Result<Answer> {
     statement(conn, "BEGIN IMMEDIATE")?;
-    let found = add_all(conn, feed, progress)?;
+    let found = add_all(conn, feed)?;
     match (&found, event) {
         (Ok(found), Some(event)) if found.conflicts.is_empty() => {
             let mut chain = Chain::new(key);
@@ -56,11 +52,7 @@ pub(super) fn run(
     Ok(found.map(|found| if found.conflicts.is_empty() { Ok(found.sum) } else { Err(found.conflicts) }))
 }
 
-fn add_all(
-    conn: &Connection,
-    feed: &Receiver<Feed>,
-    progress: &AtomicU64,
-) -> rusqlite::Result<Result<Found, Fault>> {
+fn add_all(conn: &Connection, feed: &Receiver<Feed>) -> rusqlite::Result<Result<Found, Fault>> {
     let mut found = Found::default();
     let mut labels = HashSet::new();
     loop {
@@ -71,7 +63,6 @@ fn add_all(
         };
         for user in &chunk {
             found.add(conn, user, &mut labels)?;
-            progress.fetch_add(1, Ordering::Relaxed);
             if found.conflicts.len() == CONFLICTS {
                 return Ok(Ok(found));
             }

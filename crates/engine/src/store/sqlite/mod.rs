@@ -30,7 +30,6 @@ use domain::trail::TrailKey;
 use domain::user::Account;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use writer::{List, Request, Stopped, Writer};
@@ -98,11 +97,10 @@ impl Sqlite {
     pub async fn import(
         &self,
         feed: Receiver<Feed>,
-        progress: Arc<AtomicU64>,
         event: Option<Event>,
     ) -> Result<Result<ImportSum, Vec<(usize, Conflict)>>, Fault> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Request::Import(import::Import { feed, progress, event, answer }))?;
+        self.ask(Request::Import(import::Import { feed, event, answer }))?;
         answered.await.map_err(|_| GONE)?
     }
 

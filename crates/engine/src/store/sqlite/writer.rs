@@ -117,8 +117,8 @@ impl Writer {
     }
 
     fn import(&mut self, import: Import) {
-        let Import { feed, progress, event, answer } = import;
-        let answered = match self.guarded(|conn, key| import::run(conn, key, &feed, &progress, event)) {
+        let Import { feed, event, answer } = import;
+        let answered = match self.guarded(|conn, key| import::run(conn, key, &feed, event)) {
             Ok(result) => result,
             Err(why) => Err(Fault::Database(why)),
         };

@@ -1,10 +1,8 @@
 //! What does the store promise of an import?
 
 use super::*;
-use crate::store::ImportSum;
+use crate::store::{Broken, ImportSum};
 use domain::event::{Actor, Event, EventKind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 type Imported = Result<ImportSum, Vec<(usize, Conflict)>>;
 
@@ -13,7 +11,7 @@ fn event() -> Event {
 }
 
 async fn import(store: &Store, users: Vec<NewUser>, dry_run: bool) -> Imported {
-    store.import(users.into_iter(), Arc::new(AtomicU64::new(0)), (!dry_run).then(event)).await.unwrap()
+    store.import(users.into_iter().map(Ok), (!dry_run).then(event)).await.unwrap()
 }
 
 fn people(numbers: std::ops::Range<u32>) -> Vec<NewUser> {
@@ -21,11 +19,8 @@ fn people(numbers: std::ops::Range<u32>) -> Vec<NewUser> {
 }
 
 pub async fn an_import_keeps_ids_and_goes_on_after_them(store: Store) {
-    let progress = Arc::new(AtomicU64::new(0));
-    let users = people(1..1001);
-    let sum = store.import(users.into_iter(), Arc::clone(&progress), Some(event())).await.unwrap().unwrap();
+    let sum = import(&store, people(1..1001), false).await.unwrap();
     assert_eq!(sum, ImportSum { added: 1000, unchanged: 0 });
-    assert_eq!(progress.load(Ordering::Relaxed), 1000);
     assert_eq!(account(&store, UserId(500)).await.user.username.as_deref(), Some("p50"));
     assert_eq!(store.hash_schemes().await.unwrap(), ["bcrypt:12"]);
     assert_eq!(add(&store, person(2000)).await.user.id, UserId(10_001));
@@ -84,9 +79,17 @@ pub async fn a_dry_run_says_the_same_and_keeps_nothing(store: Store) {
 pub async fn an_import_that_breaks_off_keeps_nothing(store: Store) {
     let broken = (1..2000).map(|number| {
         assert!(number < 1500, "the file ends in the middle of a line");
-        person(number)
+        Ok(person(number))
     });
-    let result = store.import(broken, Arc::new(AtomicU64::new(0)), Some(event())).await;
+    let result = store.import(broken, Some(event())).await;
+    assert!(matches!(result, Err(crate::Fault::Gone(_))), "{result:?}");
+    assert_eq!(everybody(&store).await, 0);
+    add(&store, person(1)).await;
+}
+
+pub async fn a_list_that_is_not_whole_is_not_kept(store: Store) {
+    let users = (1..2000).map(|number| if number < 1500 { Ok(person(number)) } else { Err(Broken) });
+    let result = store.import(users, Some(event())).await;
     assert!(matches!(result, Err(crate::Fault::Gone(_))), "{result:?}");
     assert_eq!(everybody(&store).await, 0);
     add(&store, person(1)).await;

@@ -1,1 +1,0 @@
-//! From where do users come?
