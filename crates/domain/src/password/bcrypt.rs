@@ -35,7 +35,7 @@ const SALT: GeneralPurpose =
     GeneralPurpose::new(&alphabet::BCRYPT, STRICT.with_decode_allow_trailing_bits(true));
 
 /// What becomes of the password before Blowfish sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Input {
     /// `$2a$`, `$2b$`: all bytes.
     Bytes,
@@ -43,9 +43,12 @@ enum Input {
     CString,
     /// `$2x$`: up to the first NUL, with signed bytes.
     SignedCString,
-    /// Django's `bcrypt_sha256`: the lower-case hexadecimal SHA-256 of the password.
-    HexSha256,
+    /// The text of a digest; what the origins differ in does not matter to it.
+    Digest(Digest),
 }
+
+/// Makes the text of a digest of a password and, where the origin wants it, the text of the salt. At most 72 bytes.
+pub(super) type Digest = fn(&[u8], &str) -> Zeroizing<String>;
 
 /// A parsed bcrypt hash.
 #[derive(Clone)]
@@ -57,6 +60,12 @@ pub(super) struct Bcrypt {
 }
 
 impl Bcrypt {
+    /// An ordinary bcrypt hash of the digest of a password.
+    pub fn of_digest(reading: &Reading<'_>, text: &str, digest: Digest) -> Result<Bcrypt, HashFault> {
+        let hash = parse_crypt(reading, text)?;
+        Ok(Bcrypt { input: Input::Digest(digest), ..hash })
+    }
+
     pub fn cost(&self) -> String {
         format!("{:02}", self.cost)
     }
@@ -67,7 +76,7 @@ impl Bcrypt {
             Input::Bytes => fill(&mut key, password),
             Input::CString => fill(&mut key, c_string(password)),
             Input::SignedCString => fill_signed(&mut key, c_string(password)),
-            Input::HexSha256 => fill(&mut key, hex_sha256(password).as_slice()),
+            Input::Digest(digest) => fill(&mut key, digest(password, &SALT.encode(self.salt)).as_bytes()),
         };
         let mut tag = ::bcrypt::bcrypt(self.cost, self.salt, &key[..used]);
         // The last of the 24 bytes is not stored.
@@ -89,9 +98,7 @@ pub(super) fn parse_django(reading: &Reading<'_>) -> Result<Kind, HashFault> {
 
 /// Django's `bcrypt_sha256$` before a bcrypt hash of the digest.
 pub(super) fn parse_django_sha256(reading: &Reading<'_>) -> Result<Kind, HashFault> {
-    // The digits are ASCII without NUL: what the origins differ in does not matter.
-    let hash = parse_crypt(reading, reading.rest())?;
-    Ok(Kind::Bcrypt(Bcrypt { input: Input::HexSha256, ..hash }))
+    Bcrypt::of_digest(reading, reading.rest(), hex_sha256).map(Kind::Bcrypt)
 }
 
 /// A hash of nobody.
@@ -159,12 +166,13 @@ fn fill_signed(key: &mut [u8; KEY_BYTES], password: &[u8]) -> usize {
     KEY_BYTES
 }
 
-fn hex_sha256(password: &[u8]) -> Zeroizing<[u8; 64]> {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let mut text = Zeroizing::new([0; 64]);
-    for (pair, byte) in text.chunks_exact_mut(2).zip(Sha256::digest(password)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+/// The lower-case hexadecimal SHA-256.
+fn hex_sha256(password: &[u8], _salt: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    for byte in Sha256::digest(password) {
+        text.extend(
+            [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or_default()),
+        );
     }
     text
 }

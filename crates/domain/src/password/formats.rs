@@ -1,7 +1,10 @@
 //! Which formats are read, how is each recognised, and what may it cost?
 
 use super::reading::Reading;
-use super::{HashFault, Kind, Scheme, argon2, bcrypt, passlib, pbkdf2, scrypt, werkzeug, wrapped};
+use super::{
+    HashFault, Kind, Scheme, argon2, aspnet, bcrypt, better_auth, firebase, passlib, pbkdf2, phpass, scrypt,
+    sha_crypt, werkzeug, wordpress, wrapped,
+};
 
 /// What checking one hash may cost at most (SEC-114). Every field is stated in every row of `FORMATS`.
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +12,7 @@ pub struct Caps {
     /// Memory, in KiB.
     pub memory_kib: u32,
     /// Time, in the unit of the format: argon2 passes, rounds (PBKDF2, for each block of the hash), bcrypt's log₂ cost,
-    /// scrypt's N·r·p.
+    /// scrypt's N·r·p, rounds (phpass, crypt(3)).
     pub rounds: u32,
     /// Lanes (argon2 and scrypt `p`).
     pub lanes: u32,
@@ -52,9 +55,13 @@ const PBKDF2: Caps = Caps { memory_kib: 1, rounds: 5_000_000, lanes: 1, bytes: 1
 const BCRYPT: Caps = Caps { memory_kib: bcrypt::MEMORY_KIB, rounds: 15, lanes: 1, bytes: 128 };
 /// 256 MiB, and four times the mixing that fills them: about as long as bcrypt at its own cap.
 const SCRYPT: Caps = Caps { memory_kib: 256 * 1024, rounds: 8 * 1024 * 1024, lanes: 16, bytes: 128 };
+/// About half a second.
+const PHPASS: Caps = Caps { memory_kib: 1, rounds: 1 << 22, lanes: 1, bytes: 128 };
+/// About half a second for a short password, four for the longest.
+const SHA_CRYPT: Caps = Caps { memory_kib: 1, rounds: 1_000_000, lanes: 1, bytes: 128 };
 
 /// Every format that is understood. A stored hash that fits no row is refused by name.
-pub static FORMATS: [Format; 15] = [
+pub static FORMATS: [Format; 23] = [
     Format {
         shape: Some(wrapped::recognise),
         ..row(Scheme::Wrapped, &[], ARGON2, wrapped::parse, wrapped::sample)
@@ -106,6 +113,32 @@ pub static FORMATS: [Format; 15] = [
         passlib::parse_pbkdf2,
         passlib::sample_pbkdf2,
     ),
+    row(
+        Scheme::PasslibBcryptSha256,
+        &["$bcrypt-sha256$"],
+        BCRYPT,
+        passlib::parse_bcrypt,
+        passlib::sample_bcrypt,
+    ),
+    row(Scheme::Phpass, &["$P$", "$H$"], PHPASS, phpass::parse, phpass::sample),
+    row(Scheme::WordPress, &["$wp$2y$"], BCRYPT, wordpress::parse, wordpress::sample),
+    row(Scheme::Sha256Crypt, &["$5$"], SHA_CRYPT, sha_crypt::parse_256, sha_crypt::sample),
+    row(Scheme::Sha512Crypt, &["$6$"], SHA_CRYPT, sha_crypt::parse_512, sha_crypt::sample),
+    row(Scheme::FirebaseScrypt, &["$fbscrypt$"], SCRYPT, firebase::parse, firebase::sample),
+    Format {
+        shape: Some(aspnet::recognise),
+        ..row(
+            Scheme::AspNetIdentity,
+            &["$aspnet$", "AQAAAAAA", "AQAAAAEA", "AQAAAAIA"],
+            PBKDF2,
+            aspnet::parse,
+            aspnet::sample,
+        )
+    },
+    Format {
+        shape: Some(better_auth::recognise),
+        ..row(Scheme::BetterAuth, &[], SCRYPT, better_auth::parse, better_auth::sample)
+    },
 ];
 
 /// The row a text belongs to, and the prefix by which it was recognised.

@@ -4,17 +4,25 @@
 //! when they move here; `Hash::is_current` tells when to write a new one.
 
 mod argon2;
+pub mod aspnet;
 mod bcrypt;
+mod better_auth;
+mod crypt64;
+pub mod firebase;
 mod formats;
 pub mod keycloak;
+mod ldap;
 mod passlib;
 mod pbkdf2;
+mod phpass;
 mod prepare;
 mod reading;
 mod scheme;
 mod scrypt;
+mod sha_crypt;
 pub mod weak;
 mod werkzeug;
+mod wordpress;
 mod workspace;
 mod wrapped;
 
@@ -22,6 +30,8 @@ mod wrapped;
 mod tests;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_moving;
 #[cfg(test)]
 mod tests_weak;
 
@@ -81,6 +91,10 @@ enum Kind {
     Pbkdf2(pbkdf2::Pbkdf2),
     Bcrypt(bcrypt::Bcrypt),
     Scrypt(scrypt::Scrypt),
+    Phpass(phpass::Phpass),
+    ShaCrypt(sha_crypt::ShaCrypt),
+    Firebase(firebase::Firebase),
+    BetterAuth(better_auth::BetterAuth),
     Wrapped(wrapped::Wrapped),
 }
 
@@ -101,6 +115,16 @@ impl Hash {
         if text.len() > MAX_HASH_BYTES {
             return Err(HashFault::TooLong { bytes: text.len() });
         }
+        match ldap::unwrap(text) {
+            None => Hash::parse_bare(text),
+            Some((inner, schemes)) => {
+                let hash = Hash::parse_bare(inner)?;
+                if schemes.contains(&hash.scheme) { Ok(hash) } else { Err(HashFault::UnknownScheme) }
+            }
+        }
+    }
+
+    fn parse_bare(text: &str) -> Result<Hash, HashFault> {
         let (format, prefix) = formats::recognise(text).ok_or(HashFault::UnknownScheme)?;
         let kind = (format.parse)(&Reading { text, prefix, format })?;
         Ok(Hash { scheme: format.scheme, kind, decoy: false })
@@ -122,7 +146,7 @@ impl Hash {
     /// What one check costs, in the words of the scheme: all hashes with the same scheme and cost take the same time.
     ///
     /// `m=19456,t=2,p=1` (argon2), `12` (bcrypt), `ln=15,r=8,p=1` (scrypt; Django `n=16384,r=8,p=5`), the rounds (Django's
-    /// PBKDF2), `sha256,600000,32` (other PBKDF2: digest, rounds, bytes of the hash).
+    /// PBKDF2), `sha256,600000,32` (other PBKDF2: digest, rounds, bytes of the hash), the rounds (phpass, crypt(3)).
     pub fn cost(&self) -> String {
         match &self.kind {
             Kind::Argon2(hash) => hash.cost(),
@@ -131,6 +155,10 @@ impl Hash {
             Kind::Bcrypt(hash) => hash.cost(),
             Kind::Scrypt(hash) if self.scheme.is_django() => hash.django_cost(),
             Kind::Scrypt(hash) => hash.cost(),
+            Kind::Phpass(hash) => hash.cost(),
+            Kind::ShaCrypt(hash) => hash.cost(),
+            Kind::Firebase(hash) => hash.cost(),
+            Kind::BetterAuth(hash) => hash.cost(),
             Kind::Wrapped(hash) => hash.cost(),
         }
     }
@@ -139,9 +167,11 @@ impl Hash {
     pub fn memory_kib(&self) -> u32 {
         match &self.kind {
             Kind::Argon2(hash) => hash.memory_kib(),
-            Kind::Pbkdf2(_) => 1,
+            Kind::Pbkdf2(_) | Kind::Phpass(_) | Kind::ShaCrypt(_) => 1,
             Kind::Bcrypt(_) => bcrypt::MEMORY_KIB,
             Kind::Scrypt(hash) => hash.memory_kib(),
+            Kind::Firebase(hash) => hash.memory_kib(),
+            Kind::BetterAuth(hash) => hash.memory_kib(),
             Kind::Wrapped(hash) => hash.memory_kib(),
         }
     }
@@ -158,6 +188,10 @@ impl Hash {
             Kind::Pbkdf2(hash) => hash.verify(password),
             Kind::Bcrypt(hash) => hash.verify(password),
             Kind::Scrypt(hash) => hash.verify(password),
+            Kind::Phpass(hash) => hash.verify(password),
+            Kind::ShaCrypt(hash) => hash.verify(password),
+            Kind::Firebase(hash) => hash.verify(password),
+            Kind::BetterAuth(hash) => hash.verify(password),
             Kind::Wrapped(hash) => hash.verify(password, workspace),
         };
         right && !self.decoy
@@ -167,7 +201,14 @@ impl Hash {
     pub fn is_current(&self, params: &Params) -> bool {
         match &self.kind {
             Kind::Argon2(hash) => self.scheme == Scheme::Argon2id && hash.is_at_least(params),
-            Kind::Pbkdf2(_) | Kind::Bcrypt(_) | Kind::Scrypt(_) | Kind::Wrapped(_) => false,
+            Kind::Pbkdf2(_)
+            | Kind::Bcrypt(_)
+            | Kind::Scrypt(_)
+            | Kind::Phpass(_)
+            | Kind::ShaCrypt(_)
+            | Kind::Firebase(_)
+            | Kind::BetterAuth(_)
+            | Kind::Wrapped(_) => false,
         }
     }
 }
@@ -188,12 +229,14 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// Reads the column. Empty, `!…` (Django, shadow) and the `*` markers of crypt(3) and shadow mean "no password".
+    /// Reads the column. Empty, `!…` (Django, shadow) and the `*` markers of crypt(3) and shadow mean "no password",
+    /// also behind `{CRYPT}`.
     ///
     /// # Errors
     /// As `Hash::parse`. MySQL's `*` followed by 40 digits is a digest, not a marker, and is refused.
     pub fn parse(text: &str) -> Result<Stored, HashFault> {
-        let marker = text.starts_with('!') || matches!(text, "" | "*" | "*0" | "*1" | "*LK*" | "*NP*");
+        let mark = ldap::without_crypt(text);
+        let marker = mark.starts_with('!') || matches!(mark, "" | "*" | "*0" | "*1" | "*LK*" | "*NP*");
         if marker { Ok(Stored::Unusable) } else { Hash::parse(text).map(Stored::Usable) }
     }
 

@@ -31,6 +31,22 @@ pub enum Scheme {
     WerkzeugScrypt,
     /// `$pbkdf2-sha256$rounds$salt$hash` as Passlib, OpenLDAP and Auth0 write it; Keycloak's hashes are stored so, too.
     Pbkdf2,
+    /// Passlib's `$bcrypt-sha256$…`: bcrypt over the base64 of a digest of the password.
+    PasslibBcryptSha256,
+    /// phpass, `$P$…` and `$H$…`: WordPress until 6.7, phpBB and others.
+    Phpass,
+    /// `$wp$2y$…`: WordPress since 6.8.
+    WordPress,
+    /// `$5$…` of crypt(3).
+    Sha256Crypt,
+    /// `$6$…` of crypt(3).
+    Sha512Crypt,
+    /// `$fbscrypt$…`: Firebase Authentication, in the form of Supabase.
+    FirebaseScrypt,
+    /// ASP.NET Identity, versions 2 and 3: base64.
+    AspNetIdentity,
+    /// better-auth, Lucia and Oslo: `salt:key` in hexadecimal digits.
+    BetterAuth,
     /// `$argon2id$…,data=…$…`: argon2id over a weak digest of the password (SEC-115).
     Wrapped,
 }
@@ -53,6 +69,14 @@ impl Scheme {
             Scheme::WerkzeugPbkdf2 => "werkzeug_pbkdf2",
             Scheme::WerkzeugScrypt => "werkzeug_scrypt",
             Scheme::Pbkdf2 => "pbkdf2",
+            Scheme::PasslibBcryptSha256 => "passlib_bcrypt_sha256",
+            Scheme::Phpass => "phpass",
+            Scheme::WordPress => "wordpress",
+            Scheme::Sha256Crypt => "sha256_crypt",
+            Scheme::Sha512Crypt => "sha512_crypt",
+            Scheme::FirebaseScrypt => "firebase_scrypt",
+            Scheme::AspNetIdentity => "aspnet_identity",
+            Scheme::BetterAuth => "better_auth",
             Scheme::Wrapped => "wrapped",
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn sample_django(prefix: &str, cost: &str) -> Option<String> {
 }
 
 /// The parameters and the memory they need, in KiB.
-fn parse_costs(
+pub(super) fn parse_costs(
     reading: &Reading<'_>,
     n: u64,
     block_size: u64,

@@ -27,6 +27,14 @@ fn vectors(scheme: Scheme) -> &'static str {
         Scheme::WerkzeugPbkdf2 => file!("werkzeug_pbkdf2"),
         Scheme::WerkzeugScrypt => file!("werkzeug_scrypt"),
         Scheme::Pbkdf2 => file!("pbkdf2"),
+        Scheme::PasslibBcryptSha256 => file!("passlib_bcrypt_sha256"),
+        Scheme::Phpass => file!("phpass"),
+        Scheme::WordPress => file!("wordpress"),
+        Scheme::Sha256Crypt => file!("sha256_crypt"),
+        Scheme::Sha512Crypt => file!("sha512_crypt"),
+        Scheme::FirebaseScrypt => file!("firebase_scrypt"),
+        Scheme::AspNetIdentity => file!("aspnet_identity"),
+        Scheme::BetterAuth => file!("better_auth"),
         Scheme::Wrapped => file!("wrapped"),
     }
 }
@@ -82,6 +90,14 @@ vector_tests! {
     pbkdf2_hashes_of_werkzeug_match: WerkzeugPbkdf2,
     scrypt_hashes_of_werkzeug_match: WerkzeugScrypt,
     pbkdf2_hashes_of_passlib_openldap_auth0_and_keycloak_match: Pbkdf2,
+    bcrypt_sha256_hashes_of_passlib_match: PasslibBcryptSha256,
+    phpass_hashes_of_wordpress_and_phpbb_match: Phpass,
+    hashes_of_wordpress_since_6_8_match: WordPress,
+    sha256_hashes_of_crypt_match: Sha256Crypt,
+    sha512_hashes_of_crypt_match: Sha512Crypt,
+    scrypt_hashes_of_firebase_match: FirebaseScrypt,
+    hashes_of_aspnet_identity_match: AspNetIdentity,
+    hashes_of_better_auth_match: BetterAuth,
     wrapped_digests_match_the_password_and_nothing_else: Wrapped
 }
 
