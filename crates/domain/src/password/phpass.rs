@@ -53,6 +53,14 @@ impl Phpass {
     }
 }
 
+/// How many times as long a check takes at most for this password: blocks of MD5 hold 64 bytes, and all of it is
+/// done twice if there is white space to take off.
+pub(super) fn stretch(password: &[u8]) -> u32 {
+    let blocks = u32::try_from(1 + password.len() / 32).unwrap_or(u32::MAX);
+    let times = if trim(password).len() < password.len() { 2 } else { 1 };
+    blocks.saturating_mul(times)
+}
+
 /// 34 characters in all.
 pub(super) fn parse(reading: &Reading<'_>) -> Result<Kind, HashFault> {
     let rest = reading.rest();

@@ -1,5 +1,7 @@
 //! In which ways are passwords stored, and what are those ways called?
 
+use super::{phpass, sha_crypt};
+
 /// One way of storing a password: who wrote it and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -78,6 +80,40 @@ impl Scheme {
             Scheme::AspNetIdentity => "aspnet_identity",
             Scheme::BetterAuth => "better_auth",
             Scheme::Wrapped => "wrapped",
+        }
+    }
+
+    /// The scheme with this name.
+    pub fn named(name: &str) -> Option<Scheme> {
+        super::FORMATS.iter().map(|format| format.scheme).find(|scheme| scheme.name() == name)
+    }
+
+    /// How many times as long as for a short password a check may take for this one, at most. One, but for the schemes
+    /// that hash the password itself in every round: these are slower for a long one (SEC-12).
+    pub fn stretch(self, password: &[u8]) -> u32 {
+        match self {
+            Scheme::Phpass => phpass::stretch(password),
+            Scheme::Sha256Crypt | Scheme::Sha512Crypt => sha_crypt::stretch(password),
+            Scheme::Argon2id
+            | Scheme::Argon2i
+            | Scheme::Argon2d
+            | Scheme::DjangoArgon2
+            | Scheme::DjangoPbkdf2Sha256
+            | Scheme::DjangoPbkdf2Sha1
+            | Scheme::DjangoBcryptSha256
+            | Scheme::DjangoBcrypt
+            | Scheme::DjangoScrypt
+            | Scheme::Bcrypt
+            | Scheme::Scrypt
+            | Scheme::WerkzeugPbkdf2
+            | Scheme::WerkzeugScrypt
+            | Scheme::Pbkdf2
+            | Scheme::PasslibBcryptSha256
+            | Scheme::WordPress
+            | Scheme::FirebaseScrypt
+            | Scheme::AspNetIdentity
+            | Scheme::BetterAuth
+            | Scheme::Wrapped => 1,
         }
     }
 

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// The longest password, in bytes.
-pub(super) const MAX_PASSWORD_BYTES: usize = 511;
+const MAX_PASSWORD_BYTES: usize = 511;
 const MAX_SALT_BYTES: usize = 16;
 const DEFAULT_ROUNDS: u64 = 5000;
 
@@ -63,6 +63,13 @@ impl ShaCrypt {
         };
         text.ct_eq(self.tag.expose()).into()
     }
+}
+
+/// How many times as long a check takes at most for this password, which goes into each round up to twice. What is too
+/// long is not hashed at all.
+pub(super) fn stretch(password: &[u8]) -> u32 {
+    let length = if password.len() > MAX_PASSWORD_BYTES { 0 } else { password.len() };
+    u32::try_from(1 + length / 32).unwrap_or(1)
 }
 
 /// The order of the bytes in the text: each group is the one before, turned and moved on by one.

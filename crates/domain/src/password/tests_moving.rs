@@ -347,6 +347,16 @@ fn a_password_too_long_for_crypt_is_not_even_hashed() {
 }
 
 #[test]
+fn the_page_about_hashes_names_every_scheme_and_its_prefix() {
+    let page = include_str!("../../../../docs/hashes.md");
+    for format in &FORMATS {
+        assert!(page.contains(&format!("`{}`", format.scheme)), "{}", format.scheme);
+        let prefix = format.prefixes.first().unwrap_or(&"");
+        assert!(page.contains(prefix), "{prefix}");
+    }
+}
+
+#[test]
 fn no_shape_takes_what_has_a_prefix_of_another_row() {
     for format in &FORMATS {
         for prefix in format.prefixes {

@@ -1,7 +1,8 @@
 //! What does one check of a stored hash cost: which scheme, with which parameters?
 //!
 //! A label is `scheme:cost`: `argon2id:m=19456,t=2,p=1`, `bcrypt:12`, `django_pbkdf2_sha256:1200000`,
-//! `scrypt:ln=15,r=8,p=1`, `django_scrypt:n=16384,r=8,p=5`. All hashes with one label take the same time.
+//! `scrypt:ln=15,r=8,p=1`, `django_scrypt:n=16384,r=8,p=5`. All hashes with one label take the same time for a short
+//! password.
 
 use domain::password::{Hash, Params, Scheme};
 
@@ -32,7 +33,7 @@ pub fn sample(label: &str) -> Option<Hash> {
 mod tests {
     use super::*;
 
-    const HASHES: [(&str, &str); 9] = [
+    const HASHES: [(&str, &str); 15] = [
         (
             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             "argon2id:m=19456,t=2,p=1",
@@ -62,6 +63,24 @@ mod tests {
         (
             "$scrypt$ln=14,r=8,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             "scrypt:ln=14,r=8,p=1",
+        ),
+        (
+            "pbkdf2:sha512:260000$salt$00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+            "werkzeug_pbkdf2:sha512,260000,64",
+        ),
+        (
+            "$pbkdf2-sha256$27500$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "pbkdf2:sha256,27500,64",
+        ),
+        ("$P$BabcdefghABCDEFGHIJKLMNOPQRSTUV", "phpass:8192"),
+        ("$5$rounds=535000$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "sha256_crypt:535000"),
+        (
+            "AQAAAAIAAYagAAAAEAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw==",
+            "aspnet_identity:sha512,100000,32",
+        ),
+        (
+            "$argon2id$v=19$m=19456,t=2,p=1,data=bWQ1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "wrapped:m=19456,t=2,p=1",
         ),
     ];
 

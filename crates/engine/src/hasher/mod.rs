@@ -191,19 +191,21 @@ impl Hasher {
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
         let current = hash.is_current(&self.bench.params);
         let count = u32::try_from(candidates.count()).unwrap_or(u32::MAX);
-        let kib = hash.memory_kib();
+        let (kib, stretch) = (hash.memory_kib(), hash.scheme().stretch(password.expose().as_bytes()));
         let work = Box::new(move |workspace: &mut _| {
             let verdict = candidates.check(&hash, workspace);
             let hashes = if verdict == Verdict::RightAsTyped { 1 } else { count };
             (Answer::Verdict(verdict), hashes)
         });
-        let done = self.queue(asker.into(), label, kib, count, work).await?;
+        let job = self.job(label, kib, count, work);
+        let job = Job { stretch, expected: job.expected * stretch, ..job };
+        let done = self.queue(asker.into(), job).await?;
         let Answer::Verdict(verdict) = done.answer else { return Err(HashRefused::Gone) };
         let matches = matches!(verdict, Verdict::Right | Verdict::RightAsTyped);
         if !matches {
             self.timed().await;
         }
-        let floor = self.bench.pace.floor() * count;
+        let floor = self.bench.pace.floor_for(password.expose().as_bytes()) * count;
         Ok(Verified {
             matches,
             outdated: verdict == Verdict::RightAsTyped || matches && !current,
@@ -231,7 +233,8 @@ impl Hasher {
             let hash = password::write(text.expose().as_bytes(), &salt, &params, workspace);
             (Answer::Written(hash), 1)
         });
-        let done = self.queue(client.into(), label, params.memory_kib(), 1, work).await?;
+        let job = self.job(label, params.memory_kib(), 1, work);
+        let done = self.queue(client.into(), job).await?;
         match done.answer {
             Answer::Written(text) => Ok(StoredHash(text)),
             Answer::Verdict(_) => Err(HashRefused::Gone),
@@ -273,21 +276,9 @@ impl Hasher {
         }
     }
 
-    async fn queue(
-        &self,
-        asker: Asker<'_>,
-        label: String,
-        kib: u32,
-        hashes: u32,
-        work: Work,
-    ) -> Result<Done, HashRefused> {
+    async fn queue(&self, asker: Asker<'_>, job: Job) -> Result<Done, HashRefused> {
         let (sender, receiver) = oneshot::channel();
-        let job = Job {
-            client: Arc::from(asker.client),
-            first: asker.known,
-            answer: Some(sender),
-            ..self.job(label, kib, hashes, work)
-        };
+        let job = Job { client: Arc::from(asker.client), first: asker.known, answer: Some(sender), ..job };
         match self.bench.queue.push(job, self.bench.pace.native()) {
             Ok(()) => receiver.await.map_err(|_| HashRefused::Gone),
             Err(NotTaken::Closed) => Err(HashRefused::Gone),
@@ -306,6 +297,7 @@ impl Hasher {
             first: false,
             timing: None,
             label,
+            stretch: 1,
             expected: each * hashes,
             heavy_kib: heavy.then_some(kib),
             work,

@@ -1,7 +1,7 @@
 //! How long does one hash take lately, by label, and how long must a refusal take?
 
 use super::label;
-use domain::password::Params;
+use domain::password::{Params, Scheme};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub struct Pace {
 
 struct Times {
     label: String,
+    scheme: Option<Scheme>,
     recent: VecDeque<Duration>,
     usual: Duration,
     p95: Duration,
@@ -32,7 +33,8 @@ struct Times {
 
 impl Times {
     fn new(label: &str, first: Duration) -> Times {
-        Times { label: label.to_owned(), recent: VecDeque::from([first]), usual: first, p95: first }
+        let scheme = label.split_once(':').and_then(|(name, _)| Scheme::named(name));
+        Times { label: label.to_owned(), scheme, recent: VecDeque::from([first]), usual: first, p95: first }
     }
 
     fn add(&mut self, spent: Duration) {
@@ -58,7 +60,7 @@ impl Pace {
         &self.native
     }
 
-    /// Notes what one hash took.
+    /// Notes what one hash took, of a short password or as if it had been short.
     pub fn observe(&self, label: &str, spent: Duration) {
         let mut labels = self.lock();
         if let Some(times) = labels.iter_mut().find(|times| times.label == label) {
@@ -87,11 +89,18 @@ impl Pace {
     ///
     /// Zero as long as only native hashes were seen: then a decoy costs what a real one costs, and waiting hides nothing.
     pub fn floor(&self) -> Duration {
+        self.floor_for(b"")
+    }
+
+    /// The floor for this password: some schemes take longer for a long one, and then so must every refusal.
+    pub fn floor_for(&self, password: &[u8]) -> Duration {
         let labels = self.lock();
         if labels.iter().all(|times| times.label == self.native) {
             return Duration::ZERO;
         }
-        labels.iter().map(|times| times.p95).max().unwrap_or_default().min(LONGEST_FLOOR)
+        let stretch = |times: &Times| times.scheme.map_or(1, |scheme| scheme.stretch(password));
+        let slowest = labels.iter().map(|times| times.p95.saturating_mul(stretch(times))).max();
+        slowest.unwrap_or_default().min(LONGEST_FLOOR)
     }
 
     fn usual(&self, label: &str) -> Option<Duration> {
@@ -133,6 +142,19 @@ mod tests {
             pace.observe("django_pbkdf2_sha1:1000", MS(spent));
         }
         assert_eq!(pace.floor(), MS(219));
+    }
+
+    #[test]
+    fn a_long_password_lifts_the_floor_where_its_length_costs() {
+        let (pace, long) = (pace(), [b'x'; 511]);
+        pace.observe("bcrypt:12", MS(200));
+        assert_eq!(pace.floor_for(&long), MS(200));
+        pace.observe("sha512_crypt:5000", MS(30));
+        assert_eq!((pace.floor_for(b"short"), pace.floor_for(&long)), (MS(200), MS(480)));
+        assert_eq!(pace.floor_for(&[b'x'; 512]), MS(200), "it is not hashed");
+        pace.observe("phpass:8192", MS(150));
+        assert_eq!(pace.floor_for(b" spaces "), MS(300));
+        assert_eq!(pace.floor_for(&[b'x'; 4096]), LONGEST_FLOOR);
     }
 
     #[test]

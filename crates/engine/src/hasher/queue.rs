@@ -40,6 +40,8 @@ pub struct Job {
     pub first: bool,
     /// Under which label its time is noted.
     pub label: String,
+    /// How many times as long as with a short password it may take.
+    pub stretch: u32,
     /// How long it is expected to take.
     pub expected: Duration,
     /// The memory of a hash that costs more than our own, in KiB; such hashes have their own bounds.

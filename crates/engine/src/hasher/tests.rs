@@ -111,9 +111,18 @@ async fn a_weaker_or_foreign_hash_is_outdated_once_it_matched() {
     let weaker = made_with(&Params::new(32, 1, 1).unwrap(), PASSWORD);
     let stronger = made_with(&Params::new(128, 2, 1).unwrap(), PASSWORD);
     let foreign = StoredHash(FOREIGN.to_owned());
-    for (stored, password, outdated) in
-        [(&weaker, PASSWORD, true), (&stronger, PASSWORD, false), (&foreign, "secret", true)]
-    {
+    // phpass of "x" (passlib); MD5 of "password", wrapped as an import does it.
+    let phpass = StoredHash("$P$5abcdefghOma6BpKuRQmZZsVLumqbI0".to_owned());
+    let digest = password::weak::WeakDigest::parse("5f4dcc3b5aa765d61d8327deb882cf99").unwrap().unwrap();
+    let mut workspace = password::Workspace::new(Backend::Portable);
+    let wrapped = StoredHash(digest.wrap(&small(), &[7; 16], &mut workspace));
+    for (stored, password, outdated) in [
+        (&weaker, PASSWORD, true),
+        (&stronger, PASSWORD, false),
+        (&foreign, "secret", true),
+        (&phpass, "x", true),
+        (&wrapped, "password", true),
+    ] {
         let right = hasher.verify("a", Some(stored), &secret(password)).await.unwrap();
         assert!(right.matches);
         assert_eq!(right.outdated, outdated, "{}", stored.0);
@@ -243,7 +252,7 @@ async fn a_client_has_only_its_share_of_a_queue_that_is_more_than_half_full() {
 async fn a_panic_ends_one_job_and_not_the_thread() {
     let hasher = hasher(settings());
     let work: Work = Box::new(|_| panic!("a test breaks the hash"));
-    let broken = hasher.queue("a".into(), "test".to_owned(), 1, 1, work).await;
+    let broken = hasher.queue("a".into(), hasher.job("test".to_owned(), 1, 1, work)).await;
     assert_eq!(broken.err(), Some(HashRefused::Gone));
     let stored = made_with(&small(), PASSWORD);
     assert!(hasher.verify("a", Some(&stored), &secret(PASSWORD)).await.unwrap().matches);
@@ -263,6 +272,7 @@ async fn dropping_the_hasher_answers_who_waits() {
     drop(hasher);
     assert!(timeout(PATIENCE, receiver).await.unwrap().is_err());
     let late = Job {
+        stretch: 1,
         client: Arc::from(""),
         label: String::new(),
         expected: Duration::ZERO,
@@ -342,6 +352,7 @@ async fn the_queue_holds_two_seconds_of_work_unless_told_otherwise() {
         assert_eq!(queue.counts(Duration::from_millis(native_ms)).places, places);
     }
     let slow = || Job {
+        stretch: 1,
         client: Arc::from("a"),
         label: "slow".to_owned(),
         expected: Duration::from_millis(400),

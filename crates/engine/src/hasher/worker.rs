@@ -52,7 +52,7 @@ type Answered = Option<(tokio::sync::oneshot::Sender<Done>, Done)>;
 
 /// One job. A panic ends only this job: its asker is told, and the thread goes on with a new workspace.
 fn run_job(bench: &Bench, job: Job, workspace: &mut Workspace) -> Answered {
-    let Job { label, work, answer: to, timing: _timing, .. } = job;
+    let Job { label, stretch, work, answer: to, timing: _timing, .. } = job;
     let started = Instant::now();
     let result = catch_unwind(AssertUnwindSafe(|| work(workspace)));
     let spent = started.elapsed();
@@ -62,7 +62,7 @@ fn run_job(bench: &Bench, job: Job, workspace: &mut Workspace) -> Answered {
         bench.queue.count_panic();
         return None;
     };
-    bench.pace.observe(&label, spent / hashes.max(1));
+    bench.pace.observe(&label, spent / hashes.max(1) / stretch.max(1));
     bench.queue.count_done(hashes);
     Some((to?, Done { answer, spent }))
 }
