@@ -33,7 +33,7 @@ pub use cookie::{CookieMode, CookiePlan, CookieRules, Pages};
 pub use extends::{Library, MOST_BASES, is_name};
 pub use file::FileFault;
 pub use hear::{Ask, Heard};
-pub use route::{BODY_LIMIT, Route};
+pub use route::{BODY_LIMIT, PathPattern, Route};
 pub use say::{Asked, default_status};
 pub use slot::slot_names;
 pub use switchboard::{Found, Place, Switchboard};

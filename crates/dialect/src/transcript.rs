@@ -26,6 +26,8 @@ pub struct Transcript {
     pub clock: Option<String>,
     /// How tokens travel on this mount; absent = as the dialect says.
     pub cookies: Option<CookieMode>,
+    /// Whether tokens, moments and UUIDs are compared by kind only, because the answers come from another server.
+    pub by_kind: bool,
     /// Whether tries are counted; otherwise as often as one likes, because the clock stands still.
     pub limits: bool,
     /// The rules of the house, where they are not the usual ones.
@@ -135,6 +137,12 @@ impl Transcript {
                 "off" => false,
                 other => return Err(format!("limits: {other} is neither on nor off")),
             };
+        } else if let Some(how) = line.strip_prefix("compare: ") {
+            self.by_kind = match how.trim() {
+                "kinds" => true,
+                "bytes" => false,
+                other => return Err(format!("compare: {other} is neither kinds nor bytes")),
+            };
         } else if let Some(word) = line.strip_prefix("mail: ") {
             self.house.recovery.mail = is_on(word)?;
         } else if let Some(word) = line.strip_prefix("admin_factor: ") {
@@ -152,7 +160,7 @@ impl Transcript {
                 .push(serde_json::from_str(user).map_err(|error| format!("this user is not JSON: {error}"))?);
         } else if !line.trim().is_empty() && !line.starts_with(">>> ") {
             return Err(format!(
-                "\"{line}\" is none of #, source:, clock:, cookies:, limits:, mail:, admin_factor:, require_verified:, factors:, factor_roles:, user:, === and >>>"
+                "\"{line}\" is none of #, source:, clock:, compare:, cookies:, limits:, mail:, admin_factor:, require_verified:, factors:, factor_roles:, user:, === and >>>"
             ));
         }
         Ok(())
@@ -456,6 +464,7 @@ mod tests {
             ("source: x\n=== a\nGET /\n", "2: the expected answer is missing"),
             ("source: x\n>>> jump 5\n", "2: `jump`"),
             ("source: x\ncookies: yes\n", "2: write `cookies: instead`"),
+            ("source: x\ncompare: somehow\n", "2: compare: somehow is neither kinds nor bytes"),
             ("source: x\nuser: {\n", "2: this user is not JSON"),
             ("source: x\n=== a\nGET /\nnot a header\n\n--- 200\n", "4: this is not a header"),
         ] {

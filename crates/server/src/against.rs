@@ -5,35 +5,67 @@ use bytes::Bytes;
 use dialect::transcript::{Act, Kept, Ready, Transcript};
 use http::{Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 /// For connecting, sending and reading together.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The longest head of an answer, in bytes.
+const MAX_HEAD: usize = 64 << 10;
+
 /// A running server.
 pub struct Target {
+    /// Without brackets.
     host: String,
     port: u16,
+    /// Absent: in clear.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 impl Target {
-    /// Reads `http://host[:port]`. Refused: another scheme, a path, no host.
+    /// Reads `http://host[:port]` or `https://host[:port]`. Refused: another scheme, a path, no host.
     pub fn parse(url: &str) -> Result<Target, String> {
+        Target::trusting(url, RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+    }
+
+    /// As [`Target::parse`], with these authorities instead of the public ones.
+    pub fn trusting(url: &str, roots: RootCertStore) -> Result<Target, String> {
         let uri: Uri = url.parse().map_err(|_| format!("{url} is not a URL"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(format!(
-                "{url}: only http:// can be replayed against; put a plain listener beside a TLS one"
-            ));
-        }
-        if !matches!(uri.path(), "" | "/") {
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(format!("{url}: give the server's address without a path"));
         }
         let host = uri.host().ok_or_else(|| format!("{url} names no host"))?;
-        Ok(Target { host: host.to_owned(), port: uri.port_u16().unwrap_or(80) })
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (tls, port) = match uri.scheme_str() {
+            Some("http") => (None, 80),
+            Some("https") => (Some(connector(&host, roots).map_err(|why| format!("{url}: {why}"))?), 443),
+            _ => return Err(format!("{url}: write http:// or https://")),
+        };
+        Ok(Target { host, port: uri.port_u16().unwrap_or(port), tls })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.authority())
+    }
+
+    /// As in the `Host` field: the usual port is not named.
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let usual = if self.tls.is_some() { 443 } else { 80 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
     }
 
     /// Plays a conversation. Tokens, moments and UUIDs are compared by kind.
@@ -48,38 +80,69 @@ impl Target {
         converse(transcript, true, send, act).await
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends one request of a transcript.
     async fn send(&self, ready: Ready) -> Result<Response<Bytes>, String> {
-        tokio::time::timeout(PATIENCE, self.exchange(ready)).await.unwrap_or_else(|_| {
-            Err(format!("{}:{} did not answer in {} s", self.host, self.port, PATIENCE.as_secs()))
-        })
-    }
-
-    async fn exchange(&self, ready: Ready) -> Result<Response<Bytes>, String> {
-        let address = (self.host.as_str(), self.port);
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|error| format!("can not connect to {}:{}: {error}", self.host, self.port))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        let driver = tokio::spawn(connection);
         let mut request = Request::builder().method(ready.method.as_str()).uri(ready.target.as_str());
-        if !ready.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            request = request.header(header::HOST, format!("{}:{}", self.host, self.port));
-        }
         for (name, value) in &ready.headers {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(ready.body))).map_err(|error| error.to_string())?;
-        let (parts, body) =
-            sender.send_request(request).await.map_err(|error| error.to_string())?.into_parts();
-        let body =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| error.to_string())?.to_bytes();
-        drop(sender);
-        driver.abort();
+        self.exchange(request).await
+    }
+
+    /// Sends one request on a connection of its own. `Host` is added when it is missing.
+    ///
+    /// Refused, in a sentence: no answer within 30 s, a head of more than 64 KiB, a body of more than 1 MiB.
+    pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
+        tokio::time::timeout(PATIENCE, self.connect_and_say(request))
+            .await
+            .unwrap_or_else(|_| Err(format!("{} did not answer in {} s", self.url(), PATIENCE.as_secs())))
+    }
+
+    async fn connect_and_say(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
+        let failed = |error: std::io::Error| format!("can not connect to {}: {error}", self.url());
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(failed)?;
+        match &self.tls {
+            None => self.say(stream, request).await,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await.map_err(failed)?;
+                self.say(stream, request).await
+            }
+        }
+    }
+
+    async fn say<S>(&self, stream: S, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let broken = |error: hyper::Error| format!("{}: {error}", self.url());
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
+        // Ends with this function, whatever becomes of the answer.
+        let mut driving = JoinSet::new();
+        driving.spawn(connection);
+        if !request.headers().contains_key(header::HOST) {
+            let host = self.authority().parse().map_err(|_| format!("{}: a broken host", self.url()))?;
+            request.headers_mut().insert(header::HOST, host);
+        }
+        let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| format!("{}: the answer: {error}", self.url()))?.to_bytes();
         Ok(Response::from_parts(parts, body))
     }
+}
+
+fn connector(host: &str, roots: RootCertStore) -> Result<(TlsConnector, ServerName<'static>), String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+    Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
 /// What only a server in memory can do is refused by name.
@@ -102,10 +165,16 @@ mod tests {
     use super::Target;
 
     #[test]
-    fn only_plain_addresses_are_targets() {
-        assert!(Target::parse("http://127.0.0.1:8000").is_ok());
-        assert!(Target::parse("http://localhost/").is_ok());
-        for url in ["https://example.com", "example.com", "http://example.com/api", "ftp://x", ""] {
+    fn only_addresses_of_servers_are_targets() {
+        for (url, address) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("http://localhost/", "http://localhost"),
+            ("https://example.com", "https://example.com"),
+            ("https://[::1]:8443", "https://[::1]:8443"),
+        ] {
+            assert_eq!(Target::parse(url).map(|target| target.url()).as_deref(), Ok(address));
+        }
+        for url in ["example.com", "http://example.com/api", "http://example.com?a", "ftp://x", ""] {
             assert!(Target::parse(url).is_err(), "{url}");
         }
     }

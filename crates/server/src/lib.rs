@@ -2,12 +2,15 @@
 //!
 //! Knows no SQL and no table. Tests run the whole server in their own process through [`App`] and [`serve`].
 
-mod against;
+pub mod against;
 mod app;
 mod bootstrap;
 mod breach;
 pub mod cli;
+pub mod compare;
 pub mod config;
+pub mod draft;
+mod except;
 pub mod http;
 mod janitor;
 pub mod keys;
@@ -18,6 +21,7 @@ pub mod mounts;
 mod opening;
 mod outgoing;
 pub mod pages;
+pub mod record;
 pub mod replay;
 mod rotation;
 pub mod routes;

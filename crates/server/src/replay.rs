@@ -1,12 +1,12 @@
 //! How is a transcript replayed: against an engine with time and chance fixed, or against a running server?
 
+use crate::compare::{Difference, How, differences};
 use crate::config::CookieWords;
 use crate::http::speak::{From, Mount, Speaker};
 use base64::Engine as _;
 use bytes::Bytes;
 use dialect::transcript::{
-    Act, Exchange, Kept, Ready, Step, Transcript, claim, cookie_set, difference, filled, masked, pointed,
-    rendered,
+    Act, Exchange, Kept, Ready, Step, Transcript, claim, cookie_set, filled, pointed, rendered,
 };
 use dialect::{Dialect, Pages};
 use domain::factor::{base32, totp};
@@ -47,7 +47,7 @@ pub struct Played {
     /// The answer as text.
     pub got: String,
     /// Differences; empty when the answer is as expected.
-    pub difference: String,
+    pub differences: Vec<Difference>,
 }
 
 /// An engine that speaks one dialect, with time, chance and keys fixed.
@@ -118,7 +118,7 @@ impl Stage {
         self.add_users(&transcript.users).await?;
         let send = async |ready| self.send(ready).await;
         let act = async |act: &Act, kept: &mut Kept| self.act(act, kept).await;
-        converse(transcript, !self.repeatable, send, act).await
+        converse(transcript, transcript.by_kind || !self.repeatable, send, act).await
     }
 
     /// Sends one request through the same door as the server's.
@@ -253,12 +253,14 @@ pub(crate) async fn converse(
     let mut kept = Kept::new();
     let mut last = Response::new(Bytes::new());
     let mut played = Vec::new();
-    for step in &transcript.steps {
+    for (number, step) in transcript.steps.iter().enumerate() {
         match step {
             Step::Exchange(exchange) => {
                 let at = |message| format!("{}: {message}", exchange.line);
                 let response = send(exchange.ready(&kept).map_err(at)?).await.map_err(at)?;
-                played.push(compared(exchange, &response, &kept, by_kind).map_err(at)?);
+                let own = kept_from(&transcript.steps[number + 1..]);
+                let how = How { by_kind, kept: &own };
+                played.push(compared(exchange, &response, &kept, how).map_err(at)?);
                 last = response;
             }
             Step::Act(line, what) => {
@@ -332,16 +334,27 @@ fn stage_keys(dialect: &Dialect) -> Result<KeySet, String> {
     key.and_then(|key| KeySet::new(key, Vec::new(), plan)).map_err(|fault| fault.to_string())
 }
 
+/// The pointers that are kept from an answer, by the steps after it.
+fn kept_from(after: &[Step]) -> Vec<String> {
+    let acts = after.iter().map_while(|step| match step {
+        Step::Act(_, act) => Some(act),
+        Step::Exchange(_) => None,
+    });
+    acts.filter_map(|act| match act {
+        Act::Keep(_, pointer) => Some(pointer.clone()),
+        _ => None,
+    })
+    .collect()
+}
+
 /// Holds an answer against the expected one.
 fn compared(
     exchange: &Exchange,
     response: &Response<Bytes>,
     kept: &Kept,
-    by_kind: bool,
+    how: How<'_>,
 ) -> Result<Played, String> {
-    let got = rendered(response);
     let expected = filled(&exchange.expected, kept)?;
-    let difference =
-        if by_kind { difference(&masked(&expected), &masked(&got)) } else { difference(&expected, &got) };
-    Ok(Played { title: exchange.title.clone(), line: exchange.line, got, difference })
+    let differences = differences(&expected, response, how);
+    Ok(Played { title: exchange.title.clone(), line: exchange.line, got: rendered(response), differences })
 }

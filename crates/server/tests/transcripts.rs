@@ -81,8 +81,8 @@ async fn differences(dialect: Arc<Dialect>, path: &Path, kept: Kept) -> Vec<Stri
     }
     played
         .iter()
-        .filter(|one| !one.difference.is_empty())
-        .map(|one| format!("{name}:{}: {}\n{}", one.line, one.title, one.difference))
+        .filter(|one| !one.differences.is_empty())
+        .map(|one| format!("{name}:{}: {}\n{:#?}", one.line, one.title, one.differences))
         .collect()
 }
 

@@ -78,3 +78,12 @@ pub fn asks_for_update() -> bool {
 pub fn postgres_password() -> Option<Secret> {
     std::env::var("PGPASSWORD").ok().filter(|text| !text.is_empty()).map(Secret::new)
 }
+
+/// Whether nothing is to be coloured (<https://no-color.org>).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the configuration is the one place that reads the environment"
+)]
+pub fn asks_for_no_color() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
+}

@@ -17,7 +17,7 @@ mod upstream;
 mod weakening;
 
 pub use cookies::{CookieWords, pages};
-pub use environment::{asks_for_update, postgres_password};
+pub use environment::{asks_for_no_color, asks_for_update, postgres_password};
 pub use mail::{Encryption, MailConfig, PagesConfig, SmtpConfig, Transport};
 pub use mount::MountConfig;
 pub use nearest::{did_you_mean, nearest};

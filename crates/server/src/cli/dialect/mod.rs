@@ -1,12 +1,12 @@
-//! `countersign dialect`: list, show, check, test, openapi and schema.
+//! `countersign dialect`: list, show, check, test, record, openapi and schema.
 
-use crate::against::Target;
+mod record;
+mod test;
+
 use crate::config::Config;
 use crate::mounts::{built_in, dialect_names, load_dialect, read_dialect, text_of, wanted};
-use crate::replay::{Played, Stage};
 use clap::Subcommand;
 use dialect::Dialect;
-use dialect::transcript::Transcript;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -38,15 +38,11 @@ pub enum DialectCommand {
         path: PathBuf,
     },
     /// Replay the transcripts of a dialect folder, in memory or against a running server
-    #[command(after_help = "Examples:\n  countersign dialect test dialects/native\n  \
-        countersign dialect test ./mine --against http://127.0.0.1:3000\n  UPDATE=1 countersign dialect test ./mine")]
-    Test {
-        /// A folder with dialect.toml and transcripts/*.http
-        dir: PathBuf,
-        /// Address of a running server, ours or the original
-        #[arg(long, value_name = "URL")]
-        against: Option<String>,
-    },
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::TestArgs),
+    /// Turn real traffic into transcripts and a first draft of a dialect; what is secret is masked
+    #[command(after_help = record::EXAMPLES)]
+    Record(record::RecordArgs),
     /// Print the OpenAPI 3.1 document of a dialect; a running server has it at /openapi/NAME.json
     Openapi {
         /// Name of a built-in dialect or of a folder under `dialects`
@@ -65,10 +61,11 @@ pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Endi
         DialectCommand::List { json } => Ok(list(config, json)),
         DialectCommand::Show { name, file, json } => show(config, &name, file, json),
         DialectCommand::Check { path } => check(config, &path),
-        DialectCommand::Test { dir, against } => {
-            let dialect = read_dialect(&dir, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
-            test(Arc::new(dialect), &dir, against.as_deref(), update).await
+        DialectCommand::Test(args) => {
+            let dialect = read_dialect(&args.dir, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
+            test::run(&args, Arc::new(dialect), update).await
         }
+        DialectCommand::Record(args) => record::run(&args).await,
         DialectCommand::Openapi { name } => openapi(config, &name),
         DialectCommand::Schema => Ok(pretty(&dialect::schema::schema())),
     }
@@ -239,77 +236,66 @@ fn transcripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// What came of a folder of transcripts.
-#[derive(Default)]
-struct Tally {
-    out: String,
-    held: usize,
-    differ: usize,
-    not_replayed: usize,
-}
-
-async fn test(dialect: Arc<Dialect>, dir: &Path, against: Option<&str>, update: bool) -> Ending {
-    let target = against.map(Target::parse).transpose().map_err(|fault| (vec![fault], 2))?;
-    let files = transcripts(&dir.join("transcripts")).map_err(|fault| (vec![fault], 2))?;
-    if files.is_empty() {
-        let message =
-            format!("{} holds no transcripts; see docs/transcripts.md", dir.join("transcripts").display());
-        return Err((vec![message], 2));
-    }
-    let mut tally = Tally::default();
-    for path in files {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| (vec![format!("{}: {error}", path.display())], 2))?;
-        let transcript =
-            Transcript::parse(&text).map_err(|fault| (vec![format!("{}:{fault}", path.display())], 2))?;
-        let played = match &target {
-            Some(target) => target.play(&transcript).await,
-            None => match Stage::open(dialect.clone(), &transcript).await {
-                Ok(stage) => stage.play(&transcript).await,
-                Err(fault) => Err(fault),
-            },
-        };
-        match played {
-            Ok(played) if update && target.is_none() => {
-                rewrite(&path, &text, &played).map_err(|fault| (vec![fault], 1))?
-            }
-            Ok(played) => tally.add(&path, &played),
-            Err(fault) => tally.skip(&path, &fault),
+/// A name for a draft: as given, or made of the folder's.
+fn fitting_name(given: Option<&str>, folder: &Path) -> Result<String, (Vec<String>, u8)> {
+    let is_good = |name: &str| {
+        (1..=40).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let name = match given {
+        Some(name) => name.to_owned(),
+        None => {
+            let name = folder.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+            name.unwrap_or_default().replace(['_', '.', ' '], "-")
         }
+    };
+    if is_good(&name) {
+        return Ok(name);
     }
-    tally.end()
+    let message = "a dialect's name has 1 to 40 lower-case letters, digits and dashes; give one with --name";
+    Err((vec![message.to_owned()], 2))
 }
 
-fn rewrite(path: &Path, text: &str, played: &[Played]) -> Result<(), String> {
-    let answers: Vec<String> = played.iter().map(|one| one.got.clone()).collect();
-    std::fs::write(path, Transcript::updated(text, &answers))
-        .map_err(|error| format!("{}: {error}", path.display()))
+/// Refused: a folder in which a dialect lives already.
+fn check_free(folder: &Path) -> Result<(), (Vec<String>, u8)> {
+    let there =
+        [folder.join("dialect.toml"), folder.join("transcripts")].into_iter().find(|path| path.exists());
+    match there {
+        Some(path) => Err((vec![format!("{} is there already; give another folder", path.display())], 2)),
+        None => Ok(()),
+    }
 }
 
-impl Tally {
-    fn add(&mut self, path: &Path, played: &[Played]) {
-        for one in played {
-            if one.difference.is_empty() {
-                self.held += 1;
-            } else {
-                self.differ += 1;
-                let _ =
-                    writeln!(self.out, "{}:{}: {}\n{}", path.display(), one.line, one.title, one.difference);
-            }
-        }
-    }
+/// Writes a file, and its folder.
+fn put(path: &Path, text: &str) -> Result<(), (Vec<String>, u8)> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| (vec![format!("{}: {error}", path.display())], 1))
+}
 
-    fn skip(&mut self, path: &Path, fault: &str) {
-        self.not_replayed += 1;
-        let _ = writeln!(self.out, "{}:{fault}\n  not replayed", path.display());
-    }
-
-    fn end(mut self) -> Ending {
-        let Tally { held, differ, not_replayed, .. } = self;
+/// What a draft holds: its routes, how sure they are, and what a person must decide.
+fn drafted(folder: &Path, sketch: &crate::draft::sketch::Sketch, faults: &[dialect::FileFault]) -> String {
+    let mut text = format!("{}\n", folder.join("dialect.toml").display());
+    for route in &sketch.routes {
+        let (sure, _) = &route.sure;
         let _ = writeln!(
-            self.out,
-            "{held} answers hold, {differ} differ, {not_replayed} conversations not replayed"
+            text,
+            "  {:<6} {:<36} {:<16} {}",
+            route.method,
+            route.path,
+            route.verb.name(),
+            sure.word()
         );
-        if differ == 0 && not_replayed == 0 { Ok(self.out) } else { Err((vec![self.out], 1)) }
     }
+    for one in &sketch.apart {
+        let _ = writeln!(text, "  not drafted: {one}");
+    }
+    for question in &sketch.questions {
+        let _ = writeln!(text, "  to decide: {question}");
+    }
+    for fault in faults {
+        let _ = writeln!(text, "  to decide, line {}: {}", fault.line, fault.message);
+    }
+    text
 }
