@@ -62,7 +62,8 @@ pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Endi
         DialectCommand::Show { name, file, json } => show(config, &name, file, json),
         DialectCommand::Check { path } => check(config, &path),
         DialectCommand::Test(args) => {
-            let dialect = read_dialect(&args.dir, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
+            let dialect =
+                read_dialect(&args.dir, config.dialects.as_deref()).map_err(|faults| (faults, 2))?;
             test::run(&args, Arc::new(dialect), update).await
         }
         DialectCommand::Record(args) => record::run(&args).await,
