@@ -1,4 +1,4 @@
-// Writes token vectors with the original Node libraries, for crates/domain/testdata/tokens/node.txt:
+// Writes token vectors with the original Node libraries, for crates/domain/testdata/tokens/node.txt and jwks-node.txt:
 //   npm install jsonwebtoken passport-jwt passport jose        (in any folder)
 //   node scripts/vectors/tokens.mjs THAT_FOLDER
 // Every HS256, RS256 and ES256 token is signed by jsonwebtoken and let in by a passport-jwt guard; EdDSA, which
@@ -61,3 +61,20 @@ const head = [
   '# token KEY LABEL TOKEN, then its claims; the keys are in keys.txt.',
 ];
 writeFileSync(join(vectors, 'node.txt'), [...head, ...lines].join('\n') + '\n');
+
+// The public keys as sets. The name is that in the header of the token "keyid".
+const sets = [];
+for (const line of readFileSync(join(vectors, 'keys.txt'), 'utf8').split('\n').filter((l) => l.startsWith('key '))) {
+  const [, name, algorithm, material] = line.split(' ');
+  if (algorithm === 'HS256') continue;
+  const pair = createPrivateKey({ key: Buffer.from(material, 'base64url'), format: 'der', type: 'pkcs8' });
+  const key = { ...(await jose.exportJWK(createPublicKey(pair))), kid: 'key-1', alg: algorithm, use: 'sig' };
+  const token = await new jose.SignJWT(payload).setProtectedHeader({ alg: algorithm, kid: 'key-1' }).sign(pair);
+  await jose.jwtVerify(token, jose.createLocalJWKSet({ keys: [key] }));
+  sets.push(`jwks ${name} ${JSON.stringify({ keys: [key] })}`);
+}
+const about = [
+  `# Made by scripts/vectors/tokens.mjs with ${installed('jose')}, Node ${process.versions.node}.`,
+  '# jwks KEY SET: the public key of keys.txt as a set.',
+];
+writeFileSync(join(vectors, 'jwks-node.txt'), [...about, ...sets].join('\n') + '\n');

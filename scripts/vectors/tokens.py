@@ -6,6 +6,7 @@ Made in a fresh environment for each version of simplejwt:
     env/bin/python scripts/vectors/tokens.py keys        # once: throw-away keys, kept in keys.txt
     env/bin/python scripts/vectors/tokens.py pyjwt       # pyjwt-<version>.txt
     env/bin/python scripts/vectors/tokens.py simplejwt   # simplejwt-<version>.txt
+    env/bin/python scripts/vectors/tokens.py jwks        # jwks-pyjwt.txt: the public keys as key sets
 """
 
 import base64
@@ -135,4 +136,25 @@ def write_simplejwt():
     write(f"simplejwt-{made}", how, lines)
 
 
-{"keys": write_keys, "pyjwt": write_pyjwt, "simplejwt": write_simplejwt}[sys.argv[1]]()
+def write_jwks():
+    from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+    makers = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+    lines, whole = [], []
+    for name, (algorithm, _, public) in read_keys().items():
+        if algorithm == "HS256":
+            continue
+        key = json.loads(makers[algorithm].to_jwk(public)) | {"use": "sig", "alg": algorithm}
+        # The name that the header of the token "headers" has.
+        named = {"keys": [key | {"kid": "2024-key"}]}
+        jwt.PyJWKSet.from_dict(named)
+        lines.append(f"jwks {name} {json.dumps(named)}")
+        whole.append(key | {"kid": name})
+    # As Keycloak publishes one beside those that sign.
+    whole.append(whole[1] | {"kid": "enc", "use": "enc", "alg": "RSA-OAEP"})
+    lines.append(f"jwks all {json.dumps({'keys': whole})}")
+    head = [f"# Made by scripts/vectors/tokens.py with PyJWT {version('PyJWT')}.", "# jwks KEY SET: the public key of keys.txt as a set."]
+    (HERE / "jwks-pyjwt.txt").write_text("\n".join(head + lines) + "\n")
+
+
+{"keys": write_keys, "jwks": write_jwks, "pyjwt": write_pyjwt, "simplejwt": write_simplejwt}[sys.argv[1]]()

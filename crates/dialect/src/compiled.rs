@@ -377,6 +377,7 @@ fn contract(root: &Section<'_>, scope: Scope<'_>, routes: &[Route], name: String
         has_change_email: routes.iter().any(|route| route.verb == Verb::ChangeEmail),
         factors: FactorWays::default(),
         accept_until: None,
+        old: None,
         weakenings,
     };
     (contract.refresh.is_some() == has_refresh).then_some(contract)

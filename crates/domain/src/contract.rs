@@ -43,6 +43,8 @@ pub struct Contract {
     pub factors: FactorWays,
     /// Until when tokens that the application itself signed are accepted; absent = until they end.
     pub accept_until: Option<Moment>,
+    /// What the application's own tokens look like where it signed them with keys of its own.
+    pub old: Option<Box<OldTokens>>,
     /// Weaker behaviour that the contract demands, by name.
     pub weakenings: Vec<Weakening>,
 }
@@ -187,6 +189,22 @@ pub struct ClaimsPlan {
     pub fixed: Vec<(String, Value)>,
     /// Path of the claim that holds the issuer, if it must be ours.
     pub issuer: Option<Vec<String>>,
+}
+
+/// What the tokens say that the application signed before the move, with keys of its own. Their times are `exp` and `iat`
+/// (RFC 7519 section 4.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OldTokens {
+    /// Path of the claim that names the user, and how.
+    pub user: (Vec<String>, UserClaim),
+    /// Claims with fixed values in its access tokens.
+    pub access: Vec<(String, Value)>,
+    /// Claims with fixed values in its refresh tokens; absent = none of those are accepted.
+    pub refresh: Option<Vec<(String, Value)>>,
+    /// The issuer that they must name.
+    pub issuer: Option<String>,
+    /// The audience that they must be for.
+    pub audience: Option<String>,
 }
 
 /// How a claim names the user. Reading accepts a number or a text of digits for an id.

@@ -155,6 +155,10 @@ pub fn load(config: &Config) -> Result<Vec<Loaded>, Vec<String>> {
                 if config.house.strict {
                     dialect.contract = dialect.contract.tightened();
                 }
+                if let Err(fault) = settings.old.plan(&dialect.contract) {
+                    let place = settings.place(config.file.as_deref());
+                    faults.push(format!("{place}: {}: {fault}", settings.dialect));
+                }
                 loaded.push(Loaded { settings, dialect: Arc::new(dialect) });
             }
             Err(found) => faults.extend(found),
@@ -210,10 +214,11 @@ fn mount(
     let mut contract = one.dialect.contract.clone();
     contract.accept_until = settings.accept_until;
     contract.weakenings = weakenings(config, one);
-    let set = keys.of_mount(&contract, settings, chance, now).map_err(|fault| fault.to_string())?;
-    contract.issuer = config.base_url();
     let told =
         |fault: String| format!("{}: {}: {fault}", settings.place(config.file.as_deref()), settings.dialect);
+    contract.old = settings.old.plan(&contract).map_err(told)?.map(Box::new);
+    let set = keys.of_mount(&contract, settings, chance, now).map_err(|fault| fault.to_string())?;
+    contract.issuer = config.base_url();
     let rules = settings.cookies.rules(one.dialect.cookies, &contract.issuer).map_err(told)?;
     let ways = settings.factors.unwrap_or(one.dialect.ways.on);
     if let Some(way) = ways.beyond(one.dialect.ways.can).first() {

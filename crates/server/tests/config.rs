@@ -172,6 +172,38 @@ const BROKEN: &[(&str, &[&str])] = &[
         &["c.toml:3: accept_until: write a date and time"],
     ),
     (
+        "[[mount]]\ndialect = \"native\"\nold_secret_file = \"s\"",
+        &["c.toml:1: old keys need `accept_until`: the day on which the last old token has ended"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_jwks_file = \"j\"\naccept_until = 2030-01-01T00:00:00Z",
+        &["c.toml:1: old_jwks_file needs `issuer` or `audience` in [mount.old_claims]"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\n[mount.old_claims]\nissuer = \"x\"",
+        &["c.toml:1: old_claims needs old_jwks_file or old_secret_file"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_secret_file = \"s\"\n[mount.old_claims]\nisuer = \"x\"",
+        &["c.toml:4: old_claims has no \"isuer\", did you mean \"issuer\"?"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_secret_file = \"s\"\n[mount.old_claims]\nuser = \"sub\"",
+        &["c.toml:4: old_claims: `user` needs `user_is`"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_secret_file = \"s\"\n[mount.old_claims]\nuser_is = \"name\"",
+        &["c.toml:4: old_claims.user_is: \"name\" is none of"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_secret_file = \"s\"\n[mount.old_claims]\nrefresh = \"r\"",
+        &["c.toml:4: old_claims: `access` and `refresh` are what the claim in `kind` says"],
+    ),
+    (
+        "[[mount]]\ndialect = \"native\"\nold_claims = \"sub\"",
+        &["c.toml:3: old_claims is a section: write [mount.old_claims]"],
+    ),
+    (
         "[[mount]]\ndialect = \"native\"\nallowed_origins = [\"*\"]",
         &["c.toml:3: allowed_origins: \"*\" would let every page read answers"],
     ),

@@ -299,3 +299,82 @@ async fn a_database_that_was_copied_back_gives_its_keys_to_files() {
     assert_eq!(content(&home), before);
     assert_eq!(home.mode("data/keys/tickets.json"), 0o600);
 }
+
+/// What the application signed with before the move.
+const OLD: &[u8] = b"the application's own secret, since 2021";
+
+/// A mount that signs with keys of its own, beside the application's secret.
+fn beside(home: &Home) -> String {
+    home.write_mode("old", std::str::from_utf8(OLD).unwrap(), 0o600);
+    format!(
+        "{MOUNT}old_secret_file = \"{}\"\naccept_until = 2999-01-01T00:00:00Z\n\
+         [mount.old_claims]\nuser = \"user_id\"\nuser_is = \"id\"\nkind = \"token_type\"\n",
+        home.path("old").display()
+    )
+}
+
+/// A token as simplejwt makes it.
+fn by_simplejwt(kind: &str, user: i64) -> String {
+    let key = domain::token::Key::hs256(&domain::secret::SecretBytes::new(OLD), false).unwrap();
+    let set = domain::token::KeySet::new(key, Vec::new(), domain::token::HeaderPlan::default()).unwrap();
+    let now = engine::Clock::System.now().seconds();
+    let claims = serde_json::json!({
+        "token_type": kind, "exp": now + 600, "iat": now, "jti": "0f".repeat(16), "user_id": user.to_string(),
+    });
+    set.sign(claims.to_string().as_bytes())
+}
+
+#[tokio::test]
+async fn with_old_keys_the_users_of_the_application_stay_signed_in_behind_keys_of_ours() {
+    let home = Home::new();
+    let file = beside(&home);
+    let world = World::at(home, &file, &[]).await;
+    assert_eq!(world.post("/v1/sign-up", SIGN_UP).await.status, 201);
+    let (access, old) = (by_simplejwt("access", 1), by_simplejwt("refresh", 1));
+    assert_eq!(me(&world, &access).await, 200);
+    assert_eq!(me(&world, &old).await, 401);
+    let exchange = async |token: &str| {
+        let body = serde_json::json!({ "refresh_token": token }).to_string();
+        let reply = world.post("/v1/refresh", &body).await;
+        (reply.status, if reply.status == 200 { reply.json() } else { Value::Null })
+    };
+    let (status, first) = exchange(&old).await;
+    assert_eq!(status, 200);
+    assert_eq!(me(&world, &token(&first, "access_token")).await, 200);
+    let ours = token(&first, "refresh_token");
+    assert!(ours.starts_with("csr_"), "{ours}");
+    assert_eq!(token(&exchange(&old).await.1, "refresh_token"), ours);
+    assert_eq!(exchange(&access).await.0, 401);
+    assert_eq!(published(&world).await.len(), 1);
+    let second = token(&exchange(&ours).await.1, "refresh_token");
+    // Neither first nor within the grace: the session is over.
+    assert_eq!(exchange(&old).await.0, 401);
+    assert_eq!(exchange(&second).await.0, 401);
+}
+
+#[test]
+fn old_keys_are_listed_and_faults_of_their_files_are_told() {
+    let home = Home::new();
+    home.write("countersign.toml", &beside(&home));
+    let (code, out, err) = run(&home, &["key", "list"], &[]);
+    assert_eq!(code, 0, "{err}");
+    let line = out.lines().find(|line| line.contains("old secret")).unwrap_or_else(|| panic!("{out}"));
+    assert!(line.contains("HS256") && line.contains("verifies") && line.contains("2999-01-01"), "{line}");
+    let (_, out, _) = run(&home, &["doctor"], &[]);
+    assert!(out.contains("with its own keys are accepted until 2999-01-01T00:00:00Z"), "{out}");
+    let start = |file: &str| {
+        home.write("countersign.toml", file);
+        let (code, _, err) = run(&home, &["key", "list"], &[]);
+        assert_eq!(code, 2, "{err}");
+        err
+    };
+    let told = start(&beside(&home).replace("kind = \"token_type\"\n", ""));
+    assert!(told.contains("nothing tells the application's refresh tokens from its access tokens"), "{told}");
+    let set =
+        beside(&home).replace("old_secret_file", "old_jwks_file").replace("kind =", "issuer = \"i\"\nkind =");
+    assert!(start(&set).contains("this is not a JWK set"));
+    home.write("old", r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "", "d": ""}]}"#);
+    assert!(start(&set).contains("it is private or a shared secret"));
+    let admin = beside(&home).replace("\"native\"", "\"admin\"");
+    assert!(start(&admin).contains("administrators are not carried over"));
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use countersign_server::config::HouseWeakening;
+use countersign_server::config::old::CLAIM_WORDS;
 use countersign_server::config::settings::{MOUNT_WORDS, SETTINGS};
 use countersign_server::mounts::{BUILT_IN, load_dialect};
 use dialect::default_status;
@@ -158,6 +159,16 @@ fn the_page_of_settings_is_current() {
          | word | meaning |\n|---|---|\n",
     );
     for (word, about) in MOUNT_WORDS {
+        let _ = writeln!(text, "| `{word}` | {about} |");
+    }
+    text.push_str(
+        "\n## Old claims\n\nWhat differs in tokens that the application signed with keys of its own before the move; see\n\
+         [sessions carried over](operating.md#sessions-carried-over).\n\n\
+         ```toml\n[[mount]]\ndialect = \"native\"\nold_secret_file = \"/etc/countersign/old-secret\"\n\
+         accept_until = 2027-01-01T00:00:00Z\n\n[mount.old_claims]\nuser = \"user_id\"\nuser_is = \"id\"\n\
+         kind = \"token_type\"\n```\n\n| word | meaning |\n|---|---|\n",
+    );
+    for (word, about) in CLAIM_WORDS {
         let _ = writeln!(text, "| `{word}` | {about} |");
     }
     check("docs/configuration.md", &text);

@@ -65,7 +65,10 @@ pub fn read(
     now: Option<Moment>,
 ) -> Result<Reading, Refusal> {
     let map = claims.map();
-    let (issued, expires) = times(map, plan, contract, now)?;
+    // Tokens without an id are made a little ahead, to lie after the line where older ones were cut.
+    let ahead = if plan.token_id.is_none() { AHEAD_SECONDS } else { 0 };
+    let now = now.map(|now| Clock { now, leeway: contract.leeway_seconds, ahead });
+    let (issued, expires) = times(map, &plan.expires, plan.issued.as_deref(), now)?;
     let token_id = match &plan.token_id {
         None => None,
         Some(path) => match at(map, path) {
@@ -88,7 +91,7 @@ pub fn read(
             Some(_) => return Err(Refusal::TokenInvalid),
         }
     }
-    let user = named(map, plan).ok_or(Refusal::TokenUserMissing)?;
+    let user = named(map, &plan.user).ok_or(Refusal::TokenUserMissing)?;
     Ok(Reading { token_id, user, issued, expires })
 }
 
@@ -155,25 +158,32 @@ pub fn judge_foreign(account: &Account, reading: &Reading, scene: &Scene<'_>) ->
     Ok(())
 }
 
-fn times(
+/// The time that claims are held against, and by how many seconds they may differ from it.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    pub now: Moment,
+    pub leeway: i64,
+    pub ahead: i64,
+}
+
+/// When a token was made and when it ends. Without a clock the times are read and may have passed.
+pub(super) fn times(
     map: &Map<String, Value>,
-    plan: &ClaimsPlan,
-    contract: &Contract,
-    now: Option<Moment>,
+    expires_at: &[String],
+    issued_at: Option<&[String]>,
+    clock: Option<Clock>,
 ) -> Result<(Option<i64>, Moment), Refusal> {
     let date =
         |value: Option<&Value>| value.map(|value| seconds(value).ok_or(Refusal::TokenInvalid)).transpose();
-    let expires = date(at(map, &plan.expires))?;
-    let issued = date(plan.issued.as_ref().map_or_else(|| map.get("iat"), |path| at(map, path)))?;
+    let expires = date(at(map, expires_at))?;
+    let issued = date(issued_at.map_or_else(|| map.get("iat"), |path| at(map, path)))?;
     let starts = date(map.get("nbf"))?;
-    let expires = expires.ok_or_else(|| Refusal::TokenClaimMissing(plan.expires.join(".")))?;
-    if let Some(now) = now {
-        if expires <= now.seconds().saturating_sub(contract.leeway_seconds) {
+    let expires = expires.ok_or_else(|| Refusal::TokenClaimMissing(expires_at.join(".")))?;
+    if let Some(Clock { now, leeway, ahead }) = clock {
+        if expires <= now.seconds().saturating_sub(leeway) {
             return Err(Refusal::TokenExpired);
         }
-        // Tokens without an id are made a little ahead, to lie after the line where older ones were cut.
-        let ahead = contract.leeway_seconds.max(if plan.token_id.is_none() { AHEAD_SECONDS } else { 0 });
-        let latest = now.seconds().saturating_add(ahead);
+        let latest = now.seconds().saturating_add(leeway.max(ahead));
         if [issued, starts].into_iter().flatten().any(|from| from > latest) {
             return Err(Refusal::TokenInvalid);
         }
@@ -188,8 +198,8 @@ fn seconds(value: &Value) -> Option<i64> {
     Some(date as i64)
 }
 
-fn named(map: &Map<String, Value>, plan: &ClaimsPlan) -> Option<Named> {
-    let (path, how) = &plan.user;
+/// The user that a claim names.
+pub(super) fn named(map: &Map<String, Value>, (path, how): &(Vec<String>, UserClaim)) -> Option<Named> {
     let value = at(map, path)?;
     match how {
         UserClaim::Id => {

@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod factor;
 pub mod fresh;
 pub mod manage;
+pub mod old;
 pub mod password;
 pub mod profile;
 pub mod recovery;

@@ -78,6 +78,7 @@ pub(super) fn contract() -> Contract {
         has_change_email: false,
         factors: FactorWays::default(),
         accept_until: None,
+        old: None,
         weakenings: Vec::new(),
     }
 }

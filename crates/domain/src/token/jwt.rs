@@ -16,7 +16,7 @@ use crate::json::strict_object;
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// The longest header worth decoding, in bytes of base64url: our own are below 200.
 const MAX_HEADER_BYTES: usize = 4 * 1024;
-const MAX_KID_BYTES: usize = 256;
+pub(super) const MAX_KID_BYTES: usize = 256;
 const HEADER_DEPTH: u8 = 4;
 const CLAIMS_DEPTH: u8 = 16;
 
@@ -82,9 +82,9 @@ impl HeaderPlan {
 }
 
 /// The few header fields that are ever looked at.
-struct Header<'a> {
-    algorithm: Algorithm,
-    kid: Option<Cow<'a, str>>,
+pub(super) struct Header<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<Cow<'a, str>>,
     typ: Option<Cow<'a, str>>,
 }
 
@@ -113,16 +113,13 @@ impl KeySet {
     /// The `alg` of the header has to agree with the key; `kid` only selects among our keys; `jku`, `jwk`, `x5u` and `x5c`
     /// are never read; `crit` and `b64` are refused (RFC 8725 section 3.1, 3.10).
     pub fn verify(&self, token: &str) -> Result<Claims, TokenFault> {
-        let (header, payload, signature) = three_parts(token)?;
-        let header = self.read_header(header)?;
-        let signed = &token.as_bytes()[..token.len() - signature.len() - 1];
-        let payload = BASE64URL.decode(payload).map_err(|_| TokenFault::Malformed)?;
-        let signature = BASE64URL.decode(signature).map_err(|_| TokenFault::Malformed)?;
-        if !self.candidates(&header).any(|key| key.verifies(signed, &signature)) {
-            return Err(TokenFault::BadSignature);
+        let parts = three_parts(token)?;
+        let header = self.read_header(parts.0)?;
+        let claims = signed_by(token, parts, self.candidates(&header));
+        if claims.is_ok() {
+            self.check_typ(&header)?;
         }
-        self.check_typ(&header)?;
-        strict_object(&payload, CLAIMS_DEPTH).map(Claims::new).ok_or(TokenFault::Malformed)
+        claims
     }
 
     fn read_header(&self, encoded: &str) -> Result<Header<'_>, TokenFault> {
@@ -132,21 +129,7 @@ impl KeySet {
             let typ = self.plan().typ.as_deref().map(Cow::Borrowed);
             return Ok(Header { algorithm: self.active().algorithm(), kid, typ });
         }
-        if encoded.len() > MAX_HEADER_BYTES {
-            return Err(TokenFault::Malformed);
-        }
-        let text = BASE64URL.decode(encoded).map_err(|_| TokenFault::Malformed)?;
-        let fields = strict_object(&text, HEADER_DEPTH).ok_or(TokenFault::Malformed)?;
-        if fields.contains_key("crit") || fields.contains_key("b64") {
-            return Err(TokenFault::Malformed);
-        }
-        let kid = text_field(&fields, "kid")?.map(Cow::<str>::Owned);
-        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES || kid.chars().any(char::is_control)) {
-            return Err(TokenFault::Malformed);
-        }
-        let alg = text_field(&fields, "alg")?.ok_or(TokenFault::Malformed)?;
-        let algorithm = Algorithm::named(&alg).ok_or(TokenFault::BadSignature)?;
-        Ok(Header { algorithm, kid, typ: text_field(&fields, "typ")?.map(Cow::Owned) })
+        read_header(encoded)
     }
 
     /// The key that `kid` names, or every key when it names none, always of the header's algorithm only.
@@ -172,8 +155,42 @@ impl KeySet {
     }
 }
 
+/// Reads a header. Refused: one that no token that is worth a look can have, and algorithms that are not on the list.
+pub(super) fn read_header(encoded: &str) -> Result<Header<'static>, TokenFault> {
+    if encoded.len() > MAX_HEADER_BYTES {
+        return Err(TokenFault::Malformed);
+    }
+    let text = BASE64URL.decode(encoded).map_err(|_| TokenFault::Malformed)?;
+    let fields = strict_object(&text, HEADER_DEPTH).ok_or(TokenFault::Malformed)?;
+    if fields.contains_key("crit") || fields.contains_key("b64") {
+        return Err(TokenFault::Malformed);
+    }
+    let kid = text_field(&fields, "kid")?.map(Cow::<str>::Owned);
+    if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES || kid.chars().any(char::is_control)) {
+        return Err(TokenFault::Malformed);
+    }
+    let alg = text_field(&fields, "alg")?.ok_or(TokenFault::Malformed)?;
+    let algorithm = Algorithm::named(&alg).ok_or(TokenFault::BadSignature)?;
+    Ok(Header { algorithm, kid, typ: text_field(&fields, "typ")?.map(Cow::Owned) })
+}
+
+/// The claims of a token that one of these keys signed.
+pub(super) fn signed_by<'k>(
+    token: &str,
+    (_, payload, signature): (&str, &str, &str),
+    mut keys: impl Iterator<Item = &'k Key>,
+) -> Result<Claims, TokenFault> {
+    let signed = &token.as_bytes()[..token.len() - signature.len() - 1];
+    let payload = BASE64URL.decode(payload).map_err(|_| TokenFault::Malformed)?;
+    let signature = BASE64URL.decode(signature).map_err(|_| TokenFault::Malformed)?;
+    if !keys.any(|key| key.verifies(signed, &signature)) {
+        return Err(TokenFault::BadSignature);
+    }
+    strict_object(&payload, CLAIMS_DEPTH).map(Claims::new).ok_or(TokenFault::Malformed)
+}
+
 /// Header, payload and signature, none of them empty.
-fn three_parts(token: &str) -> Result<(&str, &str, &str), TokenFault> {
+pub(super) fn three_parts(token: &str) -> Result<(&str, &str, &str), TokenFault> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(TokenFault::Malformed);
     }

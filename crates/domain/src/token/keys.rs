@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::jwk::PublicJwk;
 use super::jwt::HeaderPlan;
+use super::old::OldKeys;
 use crate::secret::SecretBytes;
 
 /// The shortest shared secret that is accepted without asking, in bytes (RFC 7518 section 3.2).
@@ -317,6 +318,7 @@ pub struct KeySet {
     previous: Vec<Key>,
     plan: HeaderPlan,
     header: String,
+    old: Option<OldKeys>,
 }
 
 impl KeySet {
@@ -341,7 +343,25 @@ impl KeySet {
             return Err(KeyFault::Twice);
         }
         let header = plan.encode(&active);
-        Ok(KeySet { active, previous, plan, header })
+        Ok(KeySet { active, previous, plan, header, old: None })
+    }
+
+    /// The same set beside the keys that the application signed with before the move. They sign nothing, are not
+    /// published, and [`KeySet::verify`] does not know them.
+    ///
+    /// Refused: a key that is in the set already.
+    pub fn with_old(mut self, old: OldKeys) -> Result<KeySet, KeyFault> {
+        let ours: Vec<&str> = self.keys().filter_map(Key::kid).collect();
+        if old.keys().filter_map(Key::kid).any(|kid| ours.contains(&kid)) {
+            return Err(KeyFault::Twice);
+        }
+        self.old = Some(old);
+        Ok(self)
+    }
+
+    /// The keys that the application signed with before the move.
+    pub fn old(&self) -> Option<&OldKeys> {
+        self.old.as_ref()
     }
 
     /// The key that signs.

@@ -66,7 +66,10 @@ impl Turn<'_> {
     /// Reads an access token: signature, claims, then what the store knows, in one look.
     pub(super) async fn read_access(&self, token: &Secret) -> Result<Access, Error> {
         let contract = self.caller.contract;
-        let claims = self.caller.keys.verify(token.expose()).map_err(bearer::refused)?;
+        let claims = match self.caller.keys.verify(token.expose()) {
+            Ok(claims) => claims,
+            Err(fault) => return self.old_access(token, bearer::refused(fault)).await,
+        };
         let reading = bearer::read(&claims, &contract.access.claims, contract, Some(self.scene.now))?;
         if reading.token_id.is_none() && self.is_refresh(&claims) {
             return Err(Refusal::TokenWrongKind.into());

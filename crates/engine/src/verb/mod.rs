@@ -9,6 +9,7 @@ mod check;
 mod door;
 mod factor;
 mod fresh;
+mod old;
 mod page;
 mod password;
 mod profile;

@@ -46,7 +46,9 @@ impl Turn<'_> {
         if let Some(place) = self.engine.mint().open_opaque(token.expose()) {
             return Named::Session(place.session);
         }
-        let Ok(claims) = self.caller.keys.verify(token.expose()) else { return Named::Nothing };
+        let Ok(claims) = self.caller.keys.verify(token.expose()) else {
+            return if self.is_old(token) { Named::NoSession } else { Named::Nothing };
+        };
         let refresh = match contract.refresh.as_ref().map(|plan| &plan.form) {
             Some(RefreshForm::Jwt { claims }) => Some(&**claims),
             Some(RefreshForm::Opaque) | None => None,

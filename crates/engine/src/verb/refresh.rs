@@ -24,13 +24,15 @@ const NOTICED: Duration = Duration::from_secs(5);
 /// A refresh token whose form, signature or seal is good.
 pub(super) struct Held {
     /// Where it belongs.
-    place: Place,
+    pub place: Place,
     /// Its digest as the row would hold it.
-    digest: Digest,
+    pub digest: Digest,
     /// Its claims, if it is a JWT.
-    reading: Option<Reading>,
+    pub reading: Option<Reading>,
     /// Whether the application itself made it, before the move.
-    foreign: bool,
+    pub foreign: bool,
+    /// Whether it was signed with a key that only the application had. Then it is never handed out again.
+    pub is_old: bool,
 }
 
 /// A session with its user, and the changes that open it where it is new.
@@ -74,13 +76,22 @@ impl Turn<'_> {
         match &plan.form {
             RefreshForm::Opaque => match self.engine.mint().open_opaque(token.expose()) {
                 Some(place) => {
-                    Ok(Held { place, digest: Digest::of(token.expose()), reading: None, foreign: false })
+                    let digest = Digest::of(token.expose());
+                    Ok(Held { place, digest, reading: None, foreign: false, is_old: false })
                 }
-                None => Err(self.not_opaque(token)),
+                None => self
+                    .old_refresh(plan, token, now.is_some())
+                    .unwrap_or_else(|| Err(self.not_opaque(token))),
             },
             RefreshForm::Jwt { claims: plan_of_claims } => {
                 let contract = self.caller.contract;
-                let claims = self.caller.keys.verify(token.expose()).map_err(bearer::refused)?;
+                let claims = match self.caller.keys.verify(token.expose()) {
+                    Ok(claims) => claims,
+                    Err(fault) => {
+                        let old = self.old_refresh(plan, token, now.is_some());
+                        return old.unwrap_or_else(|| Err(bearer::refused(fault)));
+                    }
+                };
                 let reading = bearer::read(&claims, plan_of_claims, contract, now)?;
                 let id = reading.token_id.as_deref().ok_or(Refusal::TokenInvalid)?;
                 let ticket = self.engine.mint().open(id);
@@ -90,7 +101,7 @@ impl Turn<'_> {
                 }
                 let place = Place { session: SessionId(ticket.session), counter: ticket.counter, nonce: 0 };
                 let digest = self.engine.mint().digest(&plan.form, place);
-                Ok(Held { place, digest, reading: Some(reading), foreign: false })
+                Ok(Held { place, digest, reading: Some(reading), foreign: false, is_old: false })
             }
         }
     }
@@ -121,6 +132,13 @@ impl Turn<'_> {
 
     async fn family(&self, held: &Held) -> Result<Family, Error> {
         match (self.stored_family(held).await?, &held.reading) {
+            (Some((session, account)), Some(reading)) if held.is_old => {
+                let named = self.find(&reading.user).await?;
+                if named.is_none_or(|named| named.user.id != account.user.id) {
+                    return Err(Refusal::TokenInvalid.into());
+                }
+                Ok((session, account, Vec::new()))
+            }
             (Some((session, account)), _) => Ok((session, account, Vec::new())),
             (None, Some(reading)) if held.foreign => self.adopt(held, reading).await,
             (None, reading) => Err(self.gone(reading.as_ref()).await?.into()),
@@ -215,6 +233,7 @@ impl Turn<'_> {
                 (counter, Span { issued: self.scene.now, expires: expires_at })
             }
             Renewal::Again => (session.counter, stands),
+            Renewal::Kept if held.is_old => (session.counter, stands),
             Renewal::Kept => {
                 let Span { issued, expires } = stands;
                 return Some(Minted { token: token.clone(), issued_at: issued, expires_at: expires });
@@ -225,14 +244,21 @@ impl Turn<'_> {
     }
 }
 
-/// The place of a token that is not ours. Its session number follows from its second and 32 bits of its digest, so
-/// that the same token always finds the same row, and rows stay in order of time.
+/// The place of a token that is not ours.
 fn foreign(token: &Secret, reading: Reading) -> Held {
     let digest = Digest::of(token.expose());
-    let [a, b, c, d, e, f, ..] = *digest.bytes();
-    let within_second = i64::from(u16::from_be_bytes([a, b])) % 1000;
-    let made = Moment::from_seconds(reading.issued.unwrap_or_else(|| reading.expires.seconds()));
-    let at = Moment::from_millis(made.millis().saturating_add(within_second));
-    let session = SessionId::at(at, u32::from_be_bytes([c, d, e, f]));
-    Held { place: Place { session, counter: 0, nonce: 0 }, digest, reading: Some(reading), foreign: true }
+    let place = Place { session: Held::session_of(&digest, &reading), counter: 0, nonce: 0 };
+    Held { place, digest, reading: Some(reading), foreign: true, is_old: false }
+}
+
+impl Held {
+    /// The session of a token that is not ours. Its number follows from its second and 32 bits of its digest, so that
+    /// the same token always finds the same row, and rows stay in order of time.
+    pub(super) fn session_of(digest: &Digest, reading: &Reading) -> SessionId {
+        let [a, b, c, d, e, f, ..] = *digest.bytes();
+        let within_second = i64::from(u16::from_be_bytes([a, b])) % 1000;
+        let made = Moment::from_seconds(reading.issued.unwrap_or_else(|| reading.expires.seconds()));
+        let at = Moment::from_millis(made.millis().saturating_add(within_second));
+        SessionId::at(at, u32::from_be_bytes([c, d, e, f]))
+    }
 }

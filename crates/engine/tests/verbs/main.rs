@@ -16,6 +16,7 @@ mod foreign;
 mod fresh;
 mod limits;
 mod model;
+mod old;
 mod operator;
 mod page;
 mod passwords;

@@ -262,6 +262,7 @@ pub fn opaque() -> Contract {
         has_change_email: false,
         factors: FactorWays::default(),
         accept_until: None,
+        old: None,
         weakenings: Vec::new(),
     }
 }

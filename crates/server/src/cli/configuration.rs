@@ -39,6 +39,7 @@ fn words(mount: &MountConfig) -> Vec<(&'static str, Value)> {
         words.push(("allow_short_secret", json!(true)));
     }
     words.extend(mount.accept_until.map(|until| ("accept_until", json!(until.rfc3339(0)))));
+    words.extend(mount.old.words());
     if !mount.allowed_origins.is_empty() {
         words.push(("allowed_origins", json!(mount.allowed_origins)));
         words.push(("allow_credentials", json!(mount.allow_credentials)));

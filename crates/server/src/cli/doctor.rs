@@ -229,6 +229,13 @@ fn mounted(config: &Config, loaded: &[Loaded], security: bool, findings: &mut Fi
             format!("mount {}", settings.dialect),
             format!("{host}at {}/, {routes} routes", settings.prefix),
         );
+        if let (true, Some(until)) = (settings.old.has_keys(), settings.accept_until) {
+            let text = format!(
+                "tokens that the application signed with its own keys are accepted until {}",
+                until.rfc3339(0)
+            );
+            findings.add(Mark::Note, format!("mount {} old keys", settings.dialect), text);
+        }
         if !security {
             continue;
         }

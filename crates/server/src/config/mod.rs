@@ -10,6 +10,7 @@ pub mod kinds;
 mod mail;
 mod mount;
 mod nearest;
+pub mod old;
 mod roles;
 pub mod settings;
 mod tries;

@@ -5,6 +5,7 @@ use super::did_you_mean;
 use super::file::Page;
 use super::kinds::{Kind, Value};
 use super::nearest;
+use super::old::OldConfig;
 use super::settings::MOUNT_WORDS;
 use super::upstream::{UpstreamConfig, UpstreamWords};
 use domain::contract::FactorWays;
@@ -29,6 +30,8 @@ pub struct MountConfig {
     pub allow_short_secret: bool,
     /// Until when tokens of the application itself are accepted.
     pub accept_until: Option<Moment>,
+    /// Keys that the application signed with before the move, and how its claims differ.
+    pub old: OldConfig,
     /// In which ways a sign-in may ask for a second factor; absent = as the dialect says.
     pub factors: Option<FactorWays>,
     /// Pages that may call from a browser.
@@ -82,7 +85,8 @@ pub(super) fn read(table: &DeTable<'_>, span: &Range<usize>, page: &mut Page<'_>
         sound = false;
     }
     if sound {
-        match upstream.finish() {
+        let old = mount.old.finish(mount.accept_until.is_some());
+        match old.and_then(|()| upstream.finish()) {
             Ok(upstream) => mount.upstream = upstream,
             Err(message) => {
                 page.fault(span, message);
@@ -121,7 +125,7 @@ fn read_word(
         _ if name == "cookies" || name.starts_with("cookie_") || name.starts_with("csrf_") => {
             return mount.cookies.read(name, text(name, value)?).unwrap_or_else(|| Err(unknown(name)));
         }
-        _ => return Err(unknown(name)),
+        _ => return mount.old.read(name, value, page).unwrap_or_else(|| Err(unknown(name))),
     }
     Ok(())
 }

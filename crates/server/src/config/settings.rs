@@ -368,7 +368,7 @@ pub static SETTINGS: &[Setting] = &[
 ];
 
 /// The words of a `[[mount]]`, with what they mean.
-pub static MOUNT_WORDS: [(&str, &str); 20] = [
+pub static MOUNT_WORDS: [(&str, &str); 24] = [
     ("dialect", "Name of the dialect, built in or a folder under `dialects`."),
     ("prefix", "Before every path of the dialect, like \"/accounts\"."),
     ("host", "Only for requests to this host name."),
@@ -377,6 +377,22 @@ pub static MOUNT_WORDS: [(&str, &str); 20] = [
     (
         "accept_until",
         "Until when tokens are accepted that the application signed itself, like 2027-01-31T00:00:00Z.",
+    ),
+    (
+        "old_jwks_file",
+        "File with the public keys (JWK set: RS256, ES256, EdDSA) that the application signed with before the move. They only verify, until `accept_until`.",
+    ),
+    (
+        "old_secret_file",
+        "File with the secret (HS256) that it signed with, where this mount has keys of its own.",
+    ),
+    (
+        "old_refresh_secret_file",
+        "File with the secret that its refresh tokens were signed with, where they have one of their own.",
+    ),
+    (
+        "old_claims",
+        "Section [mount.old_claims]: how the claims of those tokens differ from the dialect's, below.",
     ),
     (
         "factors",

@@ -8,6 +8,7 @@ mod file;
 mod home;
 mod look;
 mod master;
+mod old;
 mod shared;
 
 pub use document::Role;
@@ -229,6 +230,7 @@ impl Keys {
     }
 
     /// The keys of a mount: its secret file's, or those of the dialect's own document, which is made when it is missing.
+    /// Beside them those that the application signed with before the move.
     pub fn of_mount(
         &mut self,
         contract: &Contract,
@@ -246,7 +248,13 @@ impl Keys {
                 (place, active, previous)
             }
         };
-        KeySet::new(active, previous, plan).map_err(|found| fault(place, found))
+        let set = KeySet::new(active, previous, plan).map_err(|found| fault(&place, found))?;
+        match old::of_mount(settings, contract)? {
+            Some(old) => {
+                set.with_old(old).map_err(|found| fault(place, format!("beside the old keys: {found}")))
+            }
+            None => Ok(set),
+        }
     }
 
     fn document(&mut self, contract: &Contract, chance: &Chance, now: Moment) -> Result<KeyFile, KeyFaults> {
@@ -317,11 +325,13 @@ impl Keys {
             verifies_until: None,
             place,
         };
+        let old = old::list(settings, contract)?;
         if let Some(path) = &settings.secret_file {
             shared::key(path, contract)?;
-            return Ok(vec![listed("shared secret".to_owned(), path.display().to_string())]);
+            let own = listed("shared secret".to_owned(), path.display().to_string());
+            return Ok(std::iter::once(own).chain(old).collect());
         }
-        let Some(file) = self.home.read::<KeyFile>(&contract.name)? else { return Ok(Vec::new()) };
+        let Some(file) = self.home.read::<KeyFile>(&contract.name)? else { return Ok(old) };
         let of = |(at, record): (usize, &Record)| Listed {
             role: file.role(at, now),
             created_at: Moment::parse_rfc3339(&record.created_at),
@@ -329,7 +339,7 @@ impl Keys {
             verifies_until: record.end(),
             ..listed(record.id.clone(), self.home.place(&contract.name))
         };
-        Ok(file.keys.iter().enumerate().map(of).collect())
+        Ok(file.keys.iter().enumerate().map(of).chain(old).collect())
     }
 }
 

@@ -31,10 +31,15 @@ pub(super) fn key(path: &Path, contract: &Contract) -> Result<Key, KeyFaults> {
             ),
         ));
     }
+    secret(path, contract.weakenings.contains(&Weakening::ShortSecret))
+}
+
+/// The shared secret in a file, without one line end.
+pub(super) fn secret(path: &Path, short: bool) -> Result<Key, KeyFaults> {
+    let place = path.display();
     let text = read_private(path)?;
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let short = contract.weakenings.contains(&Weakening::ShortSecret);
     Key::hs256(&SecretBytes::new(text), short).map_err(|found| match found {
         KeyFault::TooShort => fault(
             place,

@@ -3,6 +3,7 @@
 mod claims;
 mod hostile;
 mod keys;
+mod old;
 mod vectors;
 
 use base64::Engine as _;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 
-const KEYS: &str = include_str!("../../../testdata/tokens/keys.txt");
+pub(super) const KEYS: &str = include_str!("../../../testdata/tokens/keys.txt");
 const RFC: &str = include_str!("../../../testdata/tokens/rfc.txt");
 const MADE: [(&str, usize, &str); 4] = [
     ("pyjwt", 24, include_str!("../../../testdata/tokens/pyjwt-2.9.0.txt")),
@@ -15,11 +15,11 @@ const MADE: [(&str, usize, &str); 4] = [
     ("node", 11, include_str!("../../../testdata/tokens/node.txt")),
 ];
 
-fn bytes(text: &str) -> Vec<u8> {
+pub(super) fn bytes(text: &str) -> Vec<u8> {
     BASE64URL.decode(text).unwrap()
 }
 
-fn keys(text: &'static str) -> HashMap<&'static str, Key> {
+pub(super) fn keys(text: &'static str) -> HashMap<&'static str, Key> {
     let read = |line: &'static str| {
         let [_, name, algorithm, material] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
         let key = match Algorithm::named(algorithm).unwrap() {
@@ -34,7 +34,7 @@ fn keys(text: &'static str) -> HashMap<&'static str, Key> {
 }
 
 /// Key name, label, token and the line after it without its first word.
-fn tokens(
+pub(super) fn tokens(
     text: &'static str,
 ) -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
     let lines: Vec<&str> = text.lines().collect();
