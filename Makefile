@@ -21,9 +21,10 @@ test-takeover: ## take over a live Django application with 100,000 users and a N
 	COUNTERSIGN_TAKEOVER_USERS=100000 COUNTERSIGN_TAKEOVER_SECONDS=20 \
 	$(CARGO) test --release --package countersign-server --test takeover -- --nocapture --test-threads 1
 
-check: ## format, lints, licences, duplicate crates
+check: ## format, lints, fuzz targets, licences, duplicate crates
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 	scripts/deny.sh
 
 bench: ## measure the release binary over loopback and print the table

@@ -3,7 +3,7 @@
 pub mod act;
 pub mod administer;
 mod answer;
-mod body;
+pub mod body;
 mod check;
 mod claims;
 mod compiled;
