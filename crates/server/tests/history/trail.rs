@@ -32,3 +32,11 @@ pub fn expect_complete(database: &Database, clients: &[Client]) {
     let ended: u64 = database.psql(families).parse().unwrap();
     assert!(ended <= late, "{ended} families were ended for a reuse that was none");
 }
+
+/// Why sessions have ended, for whoever has to find out what went wrong.
+pub fn ends(database: &Database) -> String {
+    database.psql(
+        "SELECT coalesce(s.end_reason, 'live'), count(*), max(u.email), max(s.ended_at) FROM sessions s \
+         JOIN users u ON u.id = s.user_id GROUP BY 1 ORDER BY 2 DESC",
+    )
+}
