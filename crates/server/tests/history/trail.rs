@@ -1,6 +1,9 @@
 //! Does the audit trail say once what was answered once?
 
 use crate::client::{Client, Counted};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::collections::BTreeSet;
 use testbed::Database;
 
 const KINDS: [&str; 4] = ["signed_up", "signed_in", "signed_out", "password_changed"];
@@ -33,10 +36,25 @@ pub fn expect_complete(database: &Database, clients: &[Client]) {
     assert!(ended <= late, "{ended} families were ended for a reuse that was none");
 }
 
-/// Why sessions have ended, for whoever has to find out what went wrong.
-pub fn ends(database: &Database) -> String {
-    database.psql(
-        "SELECT coalesce(s.end_reason, 'live'), count(*), max(u.email), max(s.ended_at) FROM sessions s \
-         JOIN users u ON u.id = s.user_id GROUP BY 1 ORDER BY 2 DESC",
-    )
+/// What became of the sessions whose refresh tokens stand in these sentences, and of their users: for whoever has to find
+/// out what went wrong.
+pub fn told(database: &Database, broken: &[String]) -> String {
+    let mut told = String::new();
+    for session in broken.iter().filter_map(|sentence| session_in(sentence)).collect::<BTreeSet<i64>>() {
+        let row = format!("SELECT row_to_json(s) FROM sessions s WHERE id = {session}");
+        let events = format!(
+            "SELECT id, kind, at, session_id, verb, result, request, details FROM events WHERE user_id = \
+             (SELECT user_id FROM sessions WHERE id = {session}) ORDER BY id"
+        );
+        told += &format!("session {session}: {}\n{}\n", database.psql(&row), database.psql(&events));
+    }
+    told
+}
+
+/// The session of the first refresh token in a sentence.
+fn session_in(sentence: &str) -> Option<i64> {
+    let token = sentence.split_once("csr_")?.1;
+    // 64 bits of the number and two of what follows.
+    let bytes = URL_SAFE_NO_PAD.decode(token.get(..12)?).ok()?;
+    Some(i64::from_be_bytes(*bytes.first_chunk()?))
 }
