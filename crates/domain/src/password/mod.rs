@@ -7,11 +7,11 @@ mod argon2;
 pub mod aspnet;
 mod bcrypt;
 mod better_auth;
+mod braces;
 mod crypt64;
 pub mod firebase;
 mod formats;
 pub mod keycloak;
-mod ldap;
 mod passlib;
 mod pbkdf2;
 mod phpass;
@@ -115,7 +115,7 @@ impl Hash {
         if text.len() > MAX_HASH_BYTES {
             return Err(HashFault::TooLong { bytes: text.len() });
         }
-        match ldap::unwrap(text) {
+        match braces::unwrap(text) {
             None => Hash::parse_bare(text),
             Some((inner, schemes)) => {
                 let hash = Hash::parse_bare(inner)?;
@@ -235,7 +235,7 @@ impl Stored {
     /// # Errors
     /// As `Hash::parse`. MySQL's `*` followed by 40 digits is a digest, not a marker, and is refused.
     pub fn parse(text: &str) -> Result<Stored, HashFault> {
-        let mark = ldap::without_crypt(text);
+        let mark = braces::without_crypt(text);
         let marker = mark.starts_with('!') || matches!(mark, "" | "*" | "*0" | "*1" | "*LK*" | "*NP*");
         if marker { Ok(Stored::Unusable) } else { Hash::parse(text).map(Stored::Usable) }
     }

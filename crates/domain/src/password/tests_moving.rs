@@ -274,7 +274,7 @@ fn only_the_exact_form_is_taken_for_a_hash_without_a_prefix() {
 fn a_scheme_in_braces_is_taken_off_without_regard_to_case() {
     let mut workspace = Workspace::new(Backend::Simd);
     let bcrypt = "$2b$04$abcdefghijklmnopqrst0ub8NdINAw1tnhLoyxRzsqO7MzASh2zta";
-    for text in [format!("{{CRYPT}}{bcrypt}"), format!("{{crypt}}{bcrypt}")] {
+    for text in [format!("{{CRYPT}}{bcrypt}"), format!("{{crypt}}{bcrypt}"), format!("{{bcrypt}}{bcrypt}")] {
         let hash = Hash::parse(&text).unwrap();
         assert_eq!(hash.scheme(), Scheme::Bcrypt);
         assert!(hash.verify(b"correct horse battery staple", &mut workspace));
@@ -285,6 +285,9 @@ fn a_scheme_in_braces_is_taken_off_without_regard_to_case() {
     assert_eq!(Hash::parse(&argon2).unwrap().scheme(), Scheme::Argon2i);
     for text in [
         format!("{{ARGON2}}{bcrypt}"),
+        format!("{{bcrypt}}$6$salt${}", "a".repeat(86)),
+        "{bcrypt}".to_owned(),
+        "{noop}secret".to_owned(),
         format!("{{CRYPT}}$argon2i$v=19$m=64,t=1,p=1${SALT}${TAG}"),
         format!("{{CRYPT}}{{CRYPT}}{bcrypt}"),
         format!("{{CRYPT}}bcrypt${bcrypt}"),
