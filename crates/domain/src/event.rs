@@ -154,6 +154,8 @@ kinds! {
     Weakened = "weakened",
     /// A mount entered another phase of taking over from the old application.
     PhaseChanged = "phase_changed",
+    /// A user of the old application was taken over.
+    UserCarriedOver = "user_carried_over",
     /// What a user changed here could not be changed at the old application.
     OutOfStep = "out_of_step",
     /// A key got a successor.

@@ -1,6 +1,8 @@
 //! How far has a mount been taken over from the application that was there before, and what is counted on the way?
 
+use crate::id::UserId;
 use crate::time::Moment;
+use crate::user::StoredHash;
 
 /// The longest detail of a count, in bytes; the rest is cut off.
 pub const MAX_COUNT_DETAIL: usize = 200;
@@ -135,6 +137,18 @@ pub enum MigrationChange {
         kept: KeptPhase,
         /// What was read, if any was set before.
         from: Option<Phase>,
+    },
+    /// Sets the password that a user has at the application before, and bumps the epoch. Tokens stay good that it has
+    /// signed. Conflict: other epoch (stale).
+    FollowPassword {
+        /// Whose.
+        user: UserId,
+        /// As read.
+        epoch: i64,
+        /// To be stored.
+        hash: StoredHash,
+        /// When.
+        at: Moment,
     },
     /// Adds to counts.
     AddCounts(Vec<Counted>),

@@ -41,10 +41,11 @@ pub use store::{
 pub use store::{Elsewhere as PostgresElsewhere, connect_elsewhere as connect_to_postgres};
 pub use store::{Place, is_bound as is_bound_to_master_key};
 pub use trail::{Closed, Ending, EventQuery, MAX_EVENTS, Noted, Tidied, TrailFlaw, TrailReport};
+pub use verb::{Follow, Followed, Newcomer, NotFollowed, NotSignedUp, Shown};
 
 use domain::caller::Caller;
 use domain::change::Change;
-use domain::command::{Command, Verb};
+use domain::command::{Command, SignUp, Verb};
 use domain::house::House;
 use domain::id::UserId;
 use domain::letter::LinkId;
@@ -53,6 +54,7 @@ use domain::outcome::Outcome;
 use domain::rule::bearer::Named;
 use domain::seal::MasterKey;
 use domain::secret::{Secret, SecretBytes};
+use domain::time::Moment;
 use domain::token::{DeviceKey, LinkKey, TicketKey};
 use domain::trail::TrailKey;
 use domain::user::{Account, StoredHash};
@@ -181,13 +183,53 @@ impl Engine {
     ///
     /// The normal no is [`Error::Refused`]; what the refusal notes is durable, too. After [`Error::Fault`] nothing was written.
     pub async fn perform(&self, caller: &Caller<'_>, command: Command) -> Result<Outcome, Error> {
-        let mut outcome = verb::perform(self, caller, command).await?;
+        Ok(self.shown(verb::perform(self, caller, command).await?))
+    }
+
+    /// Says what a command would be answered: looks and judges, and does nothing else.
+    ///
+    /// Nothing is recorded, counted or noted and no letter is sent; a password waits for the hashing threads behind everybody who waits for
+    /// an answer, and is refused as overloaded where they are busy. A sign-up is told as if it had got the ids of `newcomer`.
+    pub async fn rehearse(
+        &self,
+        caller: &Caller<'_>,
+        command: Command,
+        newcomer: Newcomer,
+    ) -> Result<Outcome, Error> {
+        Ok(self.shown(verb::rehearse(self, caller, command, newcomer).await?))
+    }
+
+    /// As [`Engine::perform`] of a sign-up that another application decides about, too: once everything is in order here,
+    /// `ask` is asked, and the account is made with the ids that it gives.
+    pub async fn sign_up_through<A>(
+        &self,
+        caller: &Caller<'_>,
+        request: &SignUp,
+        ask: impl AsyncFnOnce() -> Result<Newcomer, A>,
+    ) -> Result<Outcome, NotSignedUp<A>> {
+        Ok(self.shown(verb::sign_up_through(self, caller, request, ask).await?))
+    }
+
+    /// Makes true here what the application before has made true, as its good answer said. `at`: when it was asked.
+    ///
+    /// Roles, permissions and status stay as they are here. Hashes are made behind everybody who waits for an answer.
+    pub async fn follow(
+        &self,
+        caller: &Caller<'_>,
+        what: Follow,
+        at: Moment,
+    ) -> Result<Followed, NotFollowed> {
+        verb::follow(self, caller, what, at).await
+    }
+
+    /// As it is shown outside: with the permissions of the user's role.
+    fn shown(&self, mut outcome: Outcome) -> Outcome {
         if let Some(user) = outcome.user_mut()
             && let Some(shown) = self.house().shown_permissions(user)
         {
             user.permissions = shown;
         }
-        Ok(outcome)
+        outcome
     }
 
     /// Asks the door alone: whether the caller may use the verb at this moment. Nothing is carried out.
@@ -317,7 +359,7 @@ impl Engine {
         let (engine, client, password) = (self.clone(), client.to_owned(), password.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            let Ok(to) = engine.hasher().write(&client, &password, salt).await else { return };
+            let Ok(to) = engine.hasher().write(client.as_str(), &password, salt).await else { return };
             if let Err(fault) = engine.store().record(vec![Change::UpgradeHash { user, from, to }]).await {
                 tracing::warn!(%fault, user = user.0, "a password hash was not upgraded");
             }

@@ -12,6 +12,7 @@ mod worker;
 mod tests;
 
 pub use label::label;
+pub use queue::Rank;
 
 use crate::error::OpenError;
 use domain::password::{self, Backend, Candidates, Hash, Params, Stored, Verdict};
@@ -131,13 +132,13 @@ pub struct Hasher {
 pub struct Asker<'a> {
     /// The key under which the queue is shared out; empty: no share.
     pub client: &'a str,
-    /// A device that the account knows goes before strangers (REL-10).
-    pub known: bool,
+    /// When its turn comes. A device that the account knows goes before strangers (REL-10).
+    pub rank: Rank,
 }
 
 impl<'a> From<&'a str> for Asker<'a> {
     fn from(client: &'a str) -> Asker<'a> {
-        Asker { client, known: false }
+        Asker { client, rank: Rank::Next }
     }
 }
 
@@ -221,7 +222,7 @@ impl Hasher {
     /// `Busy` or `Gone`.
     pub async fn write(
         &self,
-        client: &str,
+        asker: impl Into<Asker<'_>>,
         password: &Secret,
         salt: [u8; 16],
     ) -> Result<StoredHash, HashRefused> {
@@ -234,7 +235,7 @@ impl Hasher {
             (Answer::Written(hash), 1)
         });
         let job = self.job(label, params.memory_kib(), 1, work);
-        let done = self.queue(client.into(), job).await?;
+        let done = self.queue(asker.into(), job).await?;
         match done.answer {
             Answer::Written(text) => Ok(StoredHash(text)),
             Answer::Verdict(_) => Err(HashRefused::Gone),
@@ -278,7 +279,7 @@ impl Hasher {
 
     async fn queue(&self, asker: Asker<'_>, job: Job) -> Result<Done, HashRefused> {
         let (sender, receiver) = oneshot::channel();
-        let job = Job { client: Arc::from(asker.client), first: asker.known, answer: Some(sender), ..job };
+        let job = Job { client: Arc::from(asker.client), rank: asker.rank, answer: Some(sender), ..job };
         match self.bench.queue.push(job, self.bench.pace.native()) {
             Ok(()) => receiver.await.map_err(|_| HashRefused::Gone),
             Err(NotTaken::Closed) => Err(HashRefused::Gone),
@@ -294,7 +295,7 @@ impl Hasher {
         let heavy = kib > self.bench.params.memory_kib() || each > 2 * pace.native();
         Job {
             client: Arc::from(""),
-            first: false,
+            rank: Rank::Next,
             timing: None,
             label,
             stretch: 1,

@@ -8,12 +8,26 @@ use tokio::sync::{oneshot, watch};
 
 /// Work that may wait when the length of the queue follows the measured pace (security.md 3.1).
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Work that may wait until nobody else does.
+const IDLE_PLACES: usize = 64;
 const FEWEST_PLACES: usize = 8;
 const MOST_PLACES: usize = 512;
 /// Memory that heavy hashes may use together (SEC-114), in KiB.
 const HEAVY_KIB: u32 = 256 * 1024;
 /// A thread that had nothing to do for so long gives its memory back.
 const REST_AFTER: Duration = Duration::from_secs(30);
+
+/// Who goes before whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rank {
+    /// Before those that are not (REL-10).
+    First,
+    /// In its turn.
+    #[default]
+    Next,
+    /// When nobody else waits, on half of the threads; sent away while others have to wait.
+    Idle,
+}
 
 /// What came of a piece of work.
 pub enum Answer {
@@ -36,8 +50,8 @@ pub type Work = Box<dyn FnOnce(&mut Workspace) -> (Answer, u32) + Send>;
 pub struct Job {
     /// Whose share of the queue it takes; empty: nobody's.
     pub client: Arc<str>,
-    /// Goes before those that are not (REL-10).
-    pub first: bool,
+    /// When its turn comes.
+    pub rank: Rank,
     /// Under which label its time is noted.
     pub label: String,
     /// How many times as long as with a short password it may take.
@@ -127,6 +141,9 @@ pub struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
+    /// Those whose turn comes when nobody waits.
+    idle: VecDeque<Job>,
+    idle_running: usize,
     /// What the waiting jobs are expected to take together.
     work: Duration,
     running: usize,
@@ -150,7 +167,7 @@ impl State {
 
     /// How many go before the others.
     fn firsts(&self) -> usize {
-        self.waiting.iter().take_while(|job| job.first).count()
+        self.waiting.iter().take_while(|job| job.rank == Rank::First).count()
     }
 
     /// Drops what nobody waits for any more, unhashed (REL-09).
@@ -165,6 +182,18 @@ impl State {
         while let Some(at) = self.waiting.iter().position(|job| self.has_room(job, heavy_at_once)) {
             let job = self.waiting.remove(at)?;
             self.work = self.work.saturating_sub(job.expected);
+            if !job.is_abandoned() {
+                return Some(job);
+            }
+            self.abandoned += 1;
+        }
+        None
+    }
+
+    fn next_idle(&mut self, at_once: usize) -> Option<Job> {
+        while self.idle_running < at_once && self.idle.front().is_some_and(|job| self.has_room(job, at_once))
+        {
+            let job = self.idle.pop_front()?;
             if !job.is_abandoned() {
                 return Some(job);
             }
@@ -188,6 +217,9 @@ impl Queue {
             return Err(NotTaken::Closed);
         }
         let places = self.places(native);
+        if job.rank == Rank::Idle {
+            return self.push_idle(state, job, places);
+        }
         if 2 * state.waiting.len() > places || self.is_full(&state, places) {
             state.drop_abandoned();
         }
@@ -197,8 +229,22 @@ impl Queue {
             return Err(NotTaken::Full { drain, shed_before: state.shed - 1 });
         }
         state.work += job.expected;
-        let at = if job.first { state.firsts() } else { state.waiting.len() };
+        let at = if job.rank == Rank::First { state.firsts() } else { state.waiting.len() };
         state.waiting.insert(at, job);
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Takes nobody's place, and being sent away counts for nothing: nobody waits for an answer.
+    fn push_idle(&self, mut state: MutexGuard<'_, State>, job: Job, places: usize) -> Result<(), NotTaken> {
+        if state.idle.len() >= IDLE_PLACES {
+            state.idle.retain(|job| !job.is_abandoned());
+        }
+        if 2 * state.waiting.len() > places || state.idle.len() >= IDLE_PLACES {
+            return Err(NotTaken::Full { drain: self.drain(&state), shed_before: state.shed });
+        }
+        state.idle.push_back(job);
         drop(state);
         self.wake.notify_one();
         Ok(())
@@ -220,7 +266,8 @@ impl Queue {
             if state.closed {
                 return Next::End;
             }
-            if let Some(job) = state.next(self.heavy_at_once()) {
+            let at_once = self.heavy_at_once();
+            if let Some(job) = state.next(at_once).or_else(|| state.next_idle(at_once)) {
                 let permit = self.permit(&mut state, &job);
                 return Next::Run(job, permit);
             }
@@ -242,6 +289,7 @@ impl Queue {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
+        state.idle.clear();
         drop(state);
         self.wake.notify_all();
     }
@@ -311,7 +359,9 @@ impl Queue {
             state.heavy_running += 1;
             state.heavy_kib += kib;
         }
-        Permit { queue: Arc::clone(self), heavy_kib: job.heavy_kib }
+        let idle = job.rank == Rank::Idle;
+        state.idle_running += usize::from(idle);
+        Permit { queue: Arc::clone(self), heavy_kib: job.heavy_kib, idle }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -323,12 +373,14 @@ impl Queue {
 pub struct Permit {
     queue: Arc<Queue>,
     heavy_kib: Option<u32>,
+    idle: bool,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.running -= 1;
+        state.idle_running -= usize::from(self.idle);
         if let Some(kib) = self.heavy_kib {
             state.heavy_running -= 1;
             state.heavy_kib -= kib;

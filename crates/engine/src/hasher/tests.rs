@@ -279,7 +279,7 @@ async fn dropping_the_hasher_answers_who_waits() {
         heavy_kib: None,
         work: Box::new(|_| (Answer::Written(String::new()), 1)),
         answer: None,
-        first: false,
+        rank: Rank::Next,
         timing: None,
     };
     assert_eq!(queue.push(late, Duration::ZERO), Err(NotTaken::Closed));
@@ -359,7 +359,7 @@ async fn the_queue_holds_two_seconds_of_work_unless_told_otherwise() {
         heavy_kib: None,
         work: Box::new(|_| (Answer::Written(String::new()), 1)),
         answer: None,
-        first: false,
+        rank: Rank::Next,
         timing: None,
     };
     let native = Duration::from_millis(10);
@@ -399,20 +399,55 @@ async fn a_known_device_goes_before_strangers_and_whoever_has_no_address_has_no_
     let queue = std::sync::Arc::new(Queue::new(Bounds { workers: 1, places: 8, per_client: 1 }));
     let hasher = hasher(settings());
     let native = Duration::from_millis(1);
-    let job = |label: &str, client: &str, first: bool| {
+    let job = |label: &str, client: &str, rank: Rank| {
         let work: Work = Box::new(|_: &mut _| (Answer::Verdict(Verdict::Wrong), 1));
-        Job { client: std::sync::Arc::from(client), first, ..hasher.job(label.to_owned(), 1, 1, work) }
+        Job { client: std::sync::Arc::from(client), rank, ..hasher.job(label.to_owned(), 1, 1, work) }
     };
-    for (label, client, first) in
-        [("one", "a", false), ("two", "b", false), ("known", "c", true), ("also", "d", true)]
-    {
-        assert!(queue.push(job(label, client, first), native).is_ok());
+    for (label, client, rank) in [
+        ("one", "a", Rank::Next),
+        ("two", "b", Rank::Next),
+        ("known", "c", Rank::First),
+        ("also", "d", Rank::First),
+    ] {
+        assert!(queue.push(job(label, client, rank), native).is_ok());
     }
-    assert!((0..4).all(|_| queue.push(job("nameless", "", false), native).is_ok()));
+    assert!((0..4).all(|_| queue.push(job("nameless", "", Rank::Next), native).is_ok()));
     let mut order = Vec::new();
     for _ in 0..4 {
         let super::queue::Next::Run(job, _permit) = queue.next(true) else { panic!("the queue is closed") };
         order.push(job.label);
     }
     assert_eq!(order, ["known", "also", "one", "two"]);
+}
+
+#[tokio::test]
+async fn idle_work_takes_nobodys_place_and_goes_last_on_half_of_the_threads() {
+    let queue = std::sync::Arc::new(Queue::new(Bounds { workers: 2, places: 4, per_client: 0 }));
+    let hasher = hasher(settings());
+    let push = |label: &str, rank: Rank| {
+        let work: Work = Box::new(|_: &mut _| (Answer::Verdict(Verdict::Wrong), 1));
+        let job = Job { rank, heavy_kib: None, ..hasher.job(label.to_owned(), 1, 1, work) };
+        queue.push(job, Duration::from_millis(1))
+    };
+    let next = || match queue.next(true) {
+        super::queue::Next::Run(job, permit) => (job.label, permit),
+        super::queue::Next::Rest | super::queue::Next::End => panic!("there is work"),
+    };
+    push("idle 1", Rank::Idle).unwrap();
+    push("idle 2", Rank::Idle).unwrap();
+    for number in 0..4 {
+        push(&format!("plain {number}"), Rank::Next).unwrap();
+    }
+    // What waits idly takes no place, and where others wait nothing idle is taken in.
+    assert!(matches!(push("late", Rank::Idle), Err(NotTaken::Full { .. })));
+    assert_eq!(queue.counts(Duration::ZERO).shed, 0);
+    for number in 0..4 {
+        assert_eq!(next().0, format!("plain {number}"));
+    }
+    let (first, permit) = next();
+    assert_eq!(first, "idle 1");
+    push("plain 4", Rank::Next).unwrap();
+    assert_eq!(next().0, "plain 4", "the other half is for those who wait");
+    drop(permit);
+    assert_eq!(next().0, "idle 2");
 }

@@ -12,6 +12,7 @@ use domain::change::{Applied, Change, Conflict, FactorChange, Whose};
 use domain::event::Event;
 use domain::id::{SessionId, UserId};
 use domain::link::Offer;
+use domain::phase::MigrationChange;
 use domain::time::Moment;
 use std::collections::VecDeque;
 
@@ -93,6 +94,7 @@ pub(super) fn writes_late(changes: &[Change]) -> Option<UserId> {
         | Change::CutTokens { user, .. }
         | Change::EditUser { user, .. }
         | Change::DeleteUser { user, .. }
+        | Change::Migration(MigrationChange::FollowPassword { user, .. })
         | Change::Factor(FactorChange::Switch { user, .. })
         | Change::OpenSession { whose: Whose::Known { user, .. }, .. } => Some(*user),
         _ => None,

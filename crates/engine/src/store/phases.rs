@@ -4,6 +4,7 @@ use super::row::Row;
 use super::sql::Sql;
 use super::step::Step;
 use super::value::values;
+use super::{failures, schemes, users};
 use crate::error::Fault;
 use domain::phase::{Counted, KeptPhase, MAX_COUNT_DETAIL, MigrationChange, Phase, Tally};
 use domain::time::Moment;
@@ -35,6 +36,11 @@ pub(super) static HASHES_AFTER: Sql =
 pub(super) fn write<'a>(steps: &mut Vec<Step<'a>>, change: &'a MigrationChange) {
     match change {
         MigrationChange::SetPhase { kept, from } => steps.push(set_phase(kept, *from)),
+        MigrationChange::FollowPassword { user, epoch, hash, at } => {
+            steps.push(users::follow_password(*user, *epoch, hash, *at));
+            schemes::remember(steps, hash);
+            steps.push(failures::clear(*user));
+        }
         MigrationChange::AddCounts(counts) => {
             // Always in the same order, so that two nodes that add at once never wait for each other.
             let mut counts: Vec<&Counted> = counts.iter().filter(|counted| counted.count > 0).collect();

@@ -65,6 +65,9 @@ pub(super) static SET_PASSWORD: Sql = Sql::same(
      valid_after = CASE WHEN valid_after < $2 THEN $2 ELSE valid_after END, changed_at = $2 \
      WHERE id = $3 AND epoch = $4",
 );
+pub(super) static FOLLOW_PASSWORD: Sql = Sql::same(
+    "UPDATE users SET password_hash = $1, epoch = epoch + 1, changed_at = $2 WHERE id = $3 AND epoch = $4",
+);
 pub(super) static UPGRADE_HASH: Sql =
     Sql::same("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3");
 pub(super) static NOTE_SIGN_IN: Sql = Sql::same("UPDATE users SET last_login_at = $1 WHERE id = $2");
@@ -164,6 +167,11 @@ pub(super) fn edit(user: UserId, epoch: i64, edit: &UserEdit, at: Moment) -> Res
 /// Sets a password and moves what relies on the old one.
 pub(super) fn set_password(user: UserId, epoch: i64, hash: Option<&StoredHash>, at: Moment) -> Step<'_> {
     Step::fresh(&SET_PASSWORD, values![hash.map(|hash| &hash.0), at.millis(), user.0, epoch])
+}
+
+/// Sets a password and leaves the line for tokens where it is.
+pub(super) fn follow_password(user: UserId, epoch: i64, hash: &StoredHash, at: Moment) -> Step<'_> {
+    Step::fresh(&FOLLOW_PASSWORD, values![&hash.0, at.millis(), user.0, epoch])
 }
 
 /// Exchanges a hash for another of the same password, if it is still there.

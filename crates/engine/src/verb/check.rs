@@ -4,9 +4,10 @@
 //! before it is hashed and settled at once after; what is to be stored of it goes with the next list that is recorded.
 
 use super::Turn;
+use super::rehearsal::{Newcomer, NotSignedUp};
 use super::share::Counted;
 use crate::error::{Error, Fault};
-use crate::hasher::{Asker, HashRefused, Verified};
+use crate::hasher::{Asker, HashRefused, Rank, Verified};
 use crate::limit::{Aftermath, Claim, Client, Reserved, Stop};
 use domain::change::Change;
 use domain::command::SignUp;
@@ -108,9 +109,10 @@ impl Turn<'_> {
         if self.engine.may_know_more_schemes() {
             hasher.learn(self.engine.store().hash_schemes().await?);
         }
-        let asker = Asker { client: self.share(), known: matches!(reserved, Reserved::Device(_)) };
-        match hasher.verify(asker, stored, password).await {
-            Ok(verified) => Ok(verified),
+        let known = matches!(reserved, Reserved::Device(_));
+        let rank = self.rank(if known { Rank::First } else { Rank::Next });
+        match hasher.verify(Asker { client: self.share(), rank }, stored, password).await {
+            Ok(verified) => Ok(self.unhurried(verified)),
             Err(refused) => {
                 self.engine.limiter().release(reserved);
                 self.share_back(reserved).await;
@@ -127,7 +129,7 @@ impl Turn<'_> {
             (Claimed::Nobody { typed, .. }, None) => limiter.nobody(typed),
             (Claimed::Account(account), None) => limiter.user(account.user.id),
         };
-        if !limiter.is_on() {
+        if self.is_rehearsal() || !limiter.is_on() {
             return Ok(Some((account, Reserved::Free)));
         }
         let device = match claimed {
@@ -168,6 +170,9 @@ impl Turn<'_> {
         verified: Verified,
         reserved: &Reserved,
     ) -> Result<(), Fault> {
+        if self.is_rehearsal() {
+            return Ok(());
+        }
         let (limiter, now) = (self.engine.limiter(), self.engine.clock().steady_micros());
         let user = claimed.user();
         if verified.matches && claimed.may_enter() {
@@ -225,7 +230,11 @@ impl Turn<'_> {
         }))
     }
 
+    /// Against whom is counted; nobody in a rehearsal.
     fn client(&self) -> Option<Client> {
+        if self.is_rehearsal() {
+            return None;
+        }
         self.engine.limiter().client(self.share())
     }
 
@@ -252,6 +261,20 @@ impl Turn<'_> {
         signed_up
     }
 
+    /// As [`Turn::counted_sign_up`], where another application decides, too.
+    pub(super) async fn counted_sign_up_through<A>(
+        &self,
+        request: &SignUp,
+        ask: impl AsyncFnOnce() -> Result<Newcomer, A>,
+    ) -> Result<Outcome, NotSignedUp<A>> {
+        self.count_sign_up().await?;
+        let signed_up = self.sign_up_through(request, ask).await;
+        if let Err(NotSignedUp::Ours(refused)) = &signed_up {
+            self.spare_sign_up(refused).await;
+        }
+        signed_up
+    }
+
     /// Counts a sign-up of the client (SEC-27). Refused: too many.
     async fn count_sign_up(&self) -> Result<(), Error> {
         let Some(client) = self.client() else { return Ok(()) };
@@ -273,6 +296,9 @@ impl Turn<'_> {
 
     /// Counts an exchange against its family of refresh tokens.
     pub(super) fn spend_refresh(&self, family: domain::id::SessionId) -> Result<(), Refusal> {
+        if self.is_rehearsal() {
+            return Ok(());
+        }
         let now = self.engine.clock().steady_micros();
         self.engine.limiter().spend_refresh(family.0, now).map_err(Refusal::Throttled)
     }

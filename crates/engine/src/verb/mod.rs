@@ -8,6 +8,7 @@ mod bearer;
 mod check;
 mod door;
 mod factor;
+mod follow;
 mod fresh;
 mod old;
 mod page;
@@ -15,6 +16,7 @@ mod password;
 mod profile;
 mod recovery;
 mod refresh;
+mod rehearsal;
 mod sessions;
 mod share;
 mod sign_in;
@@ -24,10 +26,11 @@ mod sign_up;
 use crate::Engine;
 use crate::error::{Error, Fault};
 use crate::fit::{Fit, LookUp};
+use crate::hasher::{Asker, Rank};
 use crate::mint::{Place, Span};
 use domain::caller::Caller;
 use domain::change::{Applied, Change, Conflict};
-use domain::command::{Command, Verb};
+use domain::command::{Command, SignUp, Verb};
 use domain::event::{Detail, EventKind};
 use domain::id::{SessionId, UserId};
 use domain::input::{Flaw, Input};
@@ -44,6 +47,9 @@ use std::sync::{Mutex, PoisonError};
 
 use check::Claimed;
 pub(crate) use check::hash_refused;
+pub(crate) use follow::follow;
+pub use follow::{Follow, Followed, NotFollowed, Shown};
+pub use rehearsal::{Newcomer, NotSignedUp};
 
 /// How often a verb looks and judges when the world changed under it.
 const TRIES: usize = 3;
@@ -59,6 +65,10 @@ pub(crate) struct Turn<'a> {
     read: Mutex<door::Read>,
     /// What is known of the new password.
     look_up: LookUp,
+    /// What the old application has decided beforehand.
+    newcomer: Newcomer,
+    /// Whether it is only played: nothing is recorded or counted, and others go first.
+    rehearsal: bool,
 }
 
 /// Carries out one command, if the door lets it in.
@@ -71,6 +81,32 @@ pub(crate) async fn perform(
     turn.admit().await?;
     let result = turn.carry_out(command).await;
     // What no list of the verb has taken along, so that a try is counted whatever became of it.
+    turn.record(Vec::new()).await?.ok();
+    result
+}
+
+/// Looks and judges as [`perform`] would, and does nothing else.
+pub(crate) async fn rehearse(
+    engine: &Engine,
+    caller: &Caller<'_>,
+    command: Command,
+    newcomer: Newcomer,
+) -> Result<Outcome, Error> {
+    let turn = Turn { newcomer, rehearsal: true, ..Turn::new(engine, caller, command.verb()) };
+    turn.admit().await?;
+    turn.carry_out(command).await
+}
+
+/// Carries out a sign-up that another application decides about, too.
+pub(crate) async fn sign_up_through<A>(
+    engine: &Engine,
+    caller: &Caller<'_>,
+    request: &SignUp,
+    ask: impl AsyncFnOnce() -> Result<Newcomer, A>,
+) -> Result<Outcome, NotSignedUp<A>> {
+    let turn = Turn::new(engine, caller, Verb::SignUp);
+    turn.admit().await?;
+    let result = turn.counted_sign_up_through(request, ask).await;
     turn.record(Vec::new()).await?.ok();
     result
 }
@@ -99,6 +135,8 @@ impl<'a> Turn<'a> {
             read: Mutex::default(),
             later: Mutex::default(),
             look_up: LookUp::default(),
+            newcomer: Newcomer::default(),
+            rehearsal: false,
         }
     }
 }
@@ -163,6 +201,9 @@ impl Turn<'_> {
 
     /// Records changes; an empty list is true already.
     async fn record(&self, mut changes: Vec<Change>) -> Result<Result<Applied, Conflict>, Fault> {
+        if self.rehearsal {
+            return self.pretend(&changes).await.map(Ok);
+        }
         let later = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
         changes.extend(later.iter().cloned());
         if changes.is_empty() {
@@ -205,7 +246,8 @@ impl Turn<'_> {
     /// Makes the hash of a new password.
     async fn hash(&self, password: Fit<'_>) -> Result<StoredHash, Error> {
         let salt = self.engine.chance().bytes()?;
-        self.engine.hasher().write(self.share(), password.password(), salt).await.map_err(hash_refused)
+        let asker = Asker { client: self.share(), rank: self.rank(Rank::Next) };
+        self.engine.hasher().write(asker, password.password(), salt).await.map_err(hash_refused)
     }
 
     fn new_session(&self) -> Result<(NewSession, Place), Fault> {

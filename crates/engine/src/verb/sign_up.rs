@@ -1,9 +1,10 @@
 //! Create an account.
 
+use super::rehearsal::{Newcomer, NotSignedUp};
 use super::{TRIES, Turn};
 use crate::error::{Error, Fault};
 use crate::fit::Fit;
-use domain::change::{Applied, Change, FactorChange};
+use domain::change::{Applied, Change, Conflict, FactorChange};
 use domain::command::{AvatarEdit, SignUp};
 use domain::factor::half_way::HalfWayKind;
 use domain::id::UserId;
@@ -23,6 +24,10 @@ use domain::user::{Account, NewUser, StoredHash};
 /// How many made user names are tried before the last one is called taken.
 const MADE_NAMES: u32 = 12;
 
+/// Two people would share tokens.
+const ID_TAKEN: Fault =
+    Fault::Contended("a sign-up, because the id from the other application belongs to somebody here,");
+
 /// What is made once, however often the verb has to look again.
 #[derive(Default)]
 struct Prepared {
@@ -31,14 +36,24 @@ struct Prepared {
 }
 
 impl Turn<'_> {
-    pub(super) async fn sign_up(&self, request: &SignUp) -> Result<Outcome, Error> {
+    /// Makes the account. `ask` decides about its ids, once everything here is in order, and once however often the verb
+    /// looks again; what it refuses is not made.
+    pub(super) async fn sign_up_through<A>(
+        &self,
+        request: &SignUp,
+        ask: impl AsyncFnOnce() -> Result<Newcomer, A>,
+    ) -> Result<Outcome, NotSignedUp<A>> {
         let mut prepared = Prepared::default();
+        let (mut ask, mut decided) = (Some(ask), Newcomer::default());
         for _ in 0..TRIES {
             let (identity, is_known) = self.judged_identity(request, &mut prepared).await?;
             let waits = waits(&identity, &self.scene);
             if is_known {
                 self.tell_owner(&identity).await?;
                 return Ok(Outcome::SignUpPending);
+            }
+            if let Some(ask) = ask.take() {
+                decided = ask().await.map_err(NotSignedUp::Theirs)?;
             }
             let recovery = &self.scene.house.recovery;
             let gives_tokens = self.caller.contract.sign_up_gives_tokens && !waits;
@@ -49,25 +64,28 @@ impl Turn<'_> {
                 false => None,
             };
             let admission = Admission {
-                uuid: self.engine.chance().uuid()?,
+                uuid: decided.uuid.map_or_else(|| self.engine.chance().uuid(), Ok)?,
                 hash: prepared.hash.clone(),
                 picture: prepared.picture.clone(),
                 session: session.as_ref().map(|(session, _)| session.clone()),
                 link: if recovery.mail { Some(self.link_id()?) } else { None },
             };
-            let newcomer = newcomer(request, &identity, &admission, &self.scene);
-            let Ok(applied) = self.record(changes(&newcomer, &admission, &self.scene)).await? else {
-                continue;
+            let mut newcomer = newcomer(request, &identity, &admission, &self.scene);
+            (newcomer.id, newcomer.uuid_is_new) = (decided.id, decided.uuid.is_none());
+            let applied = match self.record(changes(&newcomer, &admission, &self.scene)).await? {
+                Ok(applied) => applied,
+                Err(Conflict::IdTaken) if decided != Newcomer::default() => return Err(ID_TAKEN.into()),
+                Err(_) => continue,
             };
             if waits {
                 return Ok(Outcome::SignUpPending);
             }
             if gives_tokens && recovery.require_verified {
-                return Err(Refusal::EmailUnverified.into());
+                return Err(Error::from(Refusal::EmailUnverified).into());
             }
             let account = account(newcomer, added(&applied)?);
             if gives_tokens && needs_factor {
-                return self.enrolment_first(&account).await;
+                return Ok(self.enrolment_first(&account).await?);
             }
             let tokens = match &session {
                 Some((session, place)) => Some(self.first_tokens(&account, session, *place)?),

@@ -12,6 +12,7 @@ mod breach;
 mod care;
 mod factors;
 mod family;
+mod follow;
 mod foreign;
 mod fresh;
 mod limits;

@@ -67,7 +67,9 @@ impl Turn<'_> {
         ];
         match self.record(changes).await? {
             Ok(applied) => {
-                self.engine.bootstrapped();
+                if !self.is_rehearsal() {
+                    self.engine.bootstrapped();
+                }
                 let id = applied.user.ok_or(Fault::Gone("the id of a new user"))?;
                 Ok(Outcome::UserShown { user: user.into_user(id) })
             }
