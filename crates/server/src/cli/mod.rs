@@ -11,6 +11,7 @@ mod import;
 mod init;
 mod key;
 mod mail;
+mod migration;
 mod origin;
 mod role;
 mod serve;
@@ -100,6 +101,9 @@ enum Command {
     /// The first administrator, administrators and admin keys
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Take over from another application in phases, each with a way back
+    #[command(subcommand)]
+    Migration(migration::MigrationCommand),
     /// Copy everything into another database
     #[command(subcommand)]
     Database(database::DatabaseCommand),
@@ -165,6 +169,7 @@ fn run(cli: Cli) -> Result<(), Ended> {
         Command::Dialect(command) => run_dialect(command, &load(&sources)?),
         Command::Key(command) => terminal::block_on(key::run(&command, &load(&sources)?))?,
         Command::Mail(command) => terminal::block_on(mail::run(&command, &load(&sources)?))?,
+        Command::Migration(command) => terminal::block_on(migration::run(&command, &load(&sources)?))?,
         Command::Audit(command) => terminal::block_on(audit::run(&command, &load(&sources)?))?,
         Command::Admin(command) => terminal::block_on(admin::run(command, &load(&sources)?))?,
         Command::Routes { json } => routes(&load(&sources)?, json),
