@@ -17,6 +17,9 @@ pub enum Fault {
     /// The same change list met other changes every time.
     #[error("{0} gave up after repeated conflicts")]
     Contended(&'static str),
+    /// Another application gave a new user an id that belongs to somebody here.
+    #[error("the id that the other application gave belongs to somebody else here")]
+    IdTaken,
     /// A key could not sign, or randomness could not be drawn.
     #[error("cryptography: {0}")]
     Crypto(String),

@@ -1,7 +1,7 @@
 //! What is one running server made of?
 
 use crate::config::{Config, Limits, Timeouts};
-use crate::http::speak::Speaker;
+use crate::http::speak::{Mount, Speaker};
 use crate::keys::Keys;
 use crate::lock::DataLock;
 use crate::mail::Office;
@@ -9,6 +9,7 @@ use crate::mounts::{self, Loaded};
 use crate::opening::{self, Secrets};
 use crate::pages::Pages;
 use crate::telemetry::Log;
+use crate::upstream::takeover::Takeovers;
 use bytes::Bytes;
 use domain::secret::SecretBytes;
 use engine::{Chance, Clock, Engine, Fault};
@@ -49,6 +50,7 @@ struct Inner {
     log: Option<Arc<Log>>,
     office: Option<Arc<Office>>,
     pages: Option<Pages>,
+    takeovers: Takeovers,
     request_seed: [u8; 8],
     requests: AtomicU64,
 }
@@ -94,6 +96,11 @@ impl App {
         let office = Office::open(config).map_err(|found| faults.extend(found));
         let pages = Pages::open(config).map_err(|found| faults.extend(found));
         let breaches = crate::breach::breaches(&config.breaches).map_err(|fault| faults.push(fault));
+        let takeovers = Takeovers::default();
+        let equipped = equipped.and_then(|mut mounts: Vec<Mount>| {
+            let attached = takeovers.attach(&mut mounts, &loaded, config.is_https());
+            attached.map(|()| mounts).map_err(|found| faults.extend(found))
+        });
         let (Ok(secrets), Ok(equipped), Ok(office), Ok(pages), Ok(breaches)) =
             (secrets, equipped, office, pages, breaches)
         else {
@@ -103,6 +110,7 @@ impl App {
         let tickets = secrets.tickets.clone();
         let settings = secrets.settings(config, clock.clone(), chance.clone(), breaches);
         let engine = Engine::open(settings).await.map_err(one)?;
+        takeovers.take(&engine.phases().await.map_err(one)?);
         let spoken = spoken(&engine, loaded, equipped, config, pages.as_ref())?;
         if !keys.keep(&engine, None).await.map_err(one)? {
             return Ok(None);
@@ -120,6 +128,7 @@ impl App {
             log: None,
             office: office.map(Arc::new),
             pages,
+            takeovers,
             // Of its own, so that a test's sequence of chance does not depend on the number of requests.
             request_seed: Chance::System.bytes().map_err(one)?,
             requests: AtomicU64::new(0),
@@ -220,7 +229,8 @@ impl App {
 
     fn equipped(&self, loaded: Vec<Loaded>, keys: &mut Keys) -> Result<Spoken, OpenFaults> {
         let Inner { engine, config, clock, chance, pages, .. } = &*self.inner;
-        let mounts = mounts::equip(config, keys, &loaded, chance, clock.now()).map_err(OpenFaults)?;
+        let mut mounts = mounts::equip(config, keys, &loaded, chance, clock.now()).map_err(OpenFaults)?;
+        self.takeovers().attach(&mut mounts, &loaded, config.is_https()).map_err(OpenFaults)?;
         spoken(engine, loaded, mounts, config, pages.as_ref())
     }
 
@@ -232,6 +242,11 @@ impl App {
     /// The pages for links in letters; none when they are off.
     pub fn pages(&self) -> Option<&Pages> {
         self.inner.pages.as_ref()
+    }
+
+    /// The applications that mounts take over from.
+    pub fn takeovers(&self) -> &Takeovers {
+        &self.inner.takeovers
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -247,7 +262,7 @@ impl App {
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.inner.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+        self.inner.config.is_https()
     }
 
     pub(crate) fn log(&self) -> Option<&Log> {

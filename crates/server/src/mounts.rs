@@ -241,6 +241,7 @@ fn mount(
         contract,
         keys: Arc::new(set),
         allowed_origins: settings.allowed_origins.clone(),
+        takeover: None,
     })
 }
 

@@ -107,6 +107,7 @@ impl Stage {
             host: String::new(),
             keys: keys.clone(),
             allowed_origins: Vec::new(),
+            takeover: None,
         };
         let speaker = Speaker::new(engine, vec![mount], ISSUER).map_err(|list| list.join("; "))?;
         let repeatable = matches!(algorithm, Algorithm::HS256 | Algorithm::EdDSA);

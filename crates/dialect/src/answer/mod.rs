@@ -7,6 +7,7 @@
 mod ask;
 mod fit;
 mod pattern;
+mod sign_in;
 mod told;
 
 pub use told::Told;

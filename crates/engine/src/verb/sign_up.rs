@@ -24,10 +24,6 @@ use domain::user::{Account, NewUser, StoredHash};
 /// How many made user names are tried before the last one is called taken.
 const MADE_NAMES: u32 = 12;
 
-/// Two people would share tokens.
-const ID_TAKEN: Fault =
-    Fault::Contended("a sign-up, because the id from the other application belongs to somebody here,");
-
 /// What is made once, however often the verb has to look again.
 #[derive(Default)]
 struct Prepared {
@@ -74,7 +70,7 @@ impl Turn<'_> {
             (newcomer.id, newcomer.uuid_is_new) = (decided.id, decided.uuid.is_none());
             let applied = match self.record(changes(&newcomer, &admission, &self.scene)).await? {
                 Ok(applied) => applied,
-                Err(Conflict::IdTaken) if decided != Newcomer::default() => return Err(ID_TAKEN.into()),
+                Err(Conflict::IdTaken) if decided != Newcomer::default() => return Err(Fault::IdTaken.into()),
                 Err(_) => continue,
             };
             if waits {

@@ -21,7 +21,8 @@ A mount with `upstream = \"https://old.example\"` takes over from the applicatio
 
 Every step has a way back: tokens of either side are good at the other, because both have the same secret.";
 
-const PHASE_HELP: &str = "Every running server is in the new phase within a second or two; requests in flight end in the old one.
+const PHASE_HELP: &str =
+    "Every running server is in the new phase within a second or two; requests in flight end in the old one.
 The change is in the audit trail (`countersign audit tail --kind phase_changed`).
 
 Examples:
@@ -29,7 +30,8 @@ Examples:
   countersign migration phase uk-travel/api shadow      back; a mount is named DIALECT[@HOST][/PREFIX]
   countersign migration phase cut --yes                 for scripts: do not ask";
 
-const STATUS_HELP: &str = "Counts are those of all servers on this database, a few seconds old. No value that a user typed or an
+const STATUS_HELP: &str =
+    "Counts are those of all servers on this database, a few seconds old. No value that a user typed or an
 application answered is among them.
 
 Examples:
@@ -124,7 +126,10 @@ fn chosen<'m>(mounts: &'m [MountConfig], name: Option<&str>) -> Result<&'m Mount
              start the server again or send it SIGHUP",
         )),
         (_, Some(name)) => named(name).ok_or_else(|| {
-            Ended::wrong_one(format!("no mount {name:?} takes over from another application; there are {}", known()))
+            Ended::wrong_one(format!(
+                "no mount {name:?} takes over from another application; there are {}",
+                known()
+            ))
         }),
         ([only], None) => Ok(only),
         (_, None) => Err(Ended::wrong_one(format!("several mounts take over; say which: {}", known()))),
@@ -149,9 +154,15 @@ async fn set(config: &Config, args: &PhaseArgs) -> Result<(), Ended> {
         confirm(&question, args.yes)?;
     }
     if !engine.set_phase(&key, (from, was), to).await.map_err(Ended::failed)? {
-        return Err(Ended::failed("somebody else has set the phase at the same moment; look at `migration status`"));
+        return Err(Ended::failed(
+            "somebody else has set the phase at the same moment; look at `migration status`",
+        ));
     }
-    line(&format!("{key}: {} from now on; before, {}. Running servers follow within two seconds.", said(to), was.name()));
+    line(&format!(
+        "{key}: {} from now on; before, {}. Running servers follow within two seconds.",
+        said(to),
+        was.name()
+    ));
     Ok(())
 }
 

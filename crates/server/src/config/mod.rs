@@ -253,6 +253,11 @@ impl Config {
         self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 
+    /// Whether clients reach the server by https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
     /// What can only be seen when all values are known: dialects by name, mounts in each other's place.
     fn check(&self) -> Result<(), Vec<ConfigFault>> {
         let known = crate::mounts::dialect_names(self.dialects.as_deref());

@@ -54,6 +54,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let (quit, quitting) = watch::channel(false);
     let letters = tokio::spawn(crate::mail::work(app.clone(), quitting));
     let tidying = tokio::spawn(crate::janitor::tidy(app.clone()));
+    let phases = tokio::spawn(crate::upstream::phase::follow(app.clone()));
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
         let Some(seat) = crowd.seat(peer.ip()) else { return };
         let (app, builder, stopping) = (app.clone(), Arc::clone(&builder), stopping.clone());
@@ -81,6 +82,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     app.drain();
     keys.abort();
     tidying.abort();
+    phases.abort();
     tracing::info!(connections = crowd.count(), "stopping");
     // Connections that the system has taken in already are answered, too.
     while let Some(Ok(accepted)) = waiting(&listener).await {
@@ -92,6 +94,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     // A letter that is cut off stays in the outbox.
     let letters = tokio::time::timeout(app.timeouts().shutdown, letters);
     let ((), _) = tokio::join!(finish(&app, &stop, &mut gone, &crowd), letters);
+    app.takeovers().finish(app.engine()).await;
     Ok(())
 }
 

@@ -10,8 +10,10 @@ use crate::App;
 use crate::app::Spoken;
 use crate::config::MountConfig;
 use crate::telemetry::Visit;
+use crate::upstream::shadow;
 use bytes::Bytes;
 use dialect::Dialect;
+use domain::phase::Phase;
 use domain::refusal::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -62,6 +64,8 @@ impl Gist {
 struct Answer {
     response: Response<Bytes>,
     audience: Audience,
+    /// Whether it is another server's and goes out as it came.
+    foreign: bool,
     /// Whether the connection is of no use afterwards.
     last: bool,
     dialect: Option<Arc<Dialect>>,
@@ -70,7 +74,7 @@ struct Answer {
 
 impl Answer {
     fn of(response: Response<Bytes>) -> Answer {
-        Answer { response, audience: Audience::Client, last: false, dialect: None, verb: "" }
+        Answer { response, audience: Audience::Client, foreign: false, last: false, dialect: None, verb: "" }
     }
 
     fn last(response: Response<Bytes>) -> Answer {
@@ -90,7 +94,9 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
     let mut answer = caught
         .unwrap_or_else(|Panicked| broken(app, &gist, &from.request, StatusCode::INTERNAL_SERVER_ERROR));
     let headers = answer.response.headers_mut();
-    dress(headers, answer.audience, app.is_https());
+    if !answer.foreign {
+        dress(headers, answer.audience, app.is_https());
+    }
     if gist.version < Version::HTTP_2 && (answer.last || app.is_draining()) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -129,6 +135,9 @@ async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: Fro
     let speaker = &spoken.speaker;
     let way = speaker.way(&parts);
     let (dialect, verb) = (way.mount().map(|mount| Arc::clone(&mount.dialect)), way.verb());
+    if way.phase() == Some(Phase::Shadow) {
+        return Answer { dialect, verb, ..forward(app, gist, &spoken, way, parts, body, from).await };
+    }
     let crossing = way.mount().filter(|_| spoken.cross_origin).and_then(|mount| place(&spoken, mount));
     let origin = crossing.is_some().then(|| origin_headers(&parts.headers));
     let preflight = crossing
@@ -156,24 +165,9 @@ async fn speak(
     if let Some(coding) = coding(&parts.headers) {
         return Answer::last(speaker.refuse(&way, &parts, &Refusal::UnsupportedMediaType(coding)));
     }
-    let waits = parts.headers.contains_key(header::EXPECT);
-    let limit = way.body_limit().max(app.limits().body_bytes);
-    let body = match body::read(body, limit, app.timeouts().body, waits).await {
+    let body = match read_body(app, speaker, &way, &parts, body).await {
         Ok(body) => body,
-        Err(BodyFault::TooLarge) => {
-            return Answer::last(speaker.refuse(&way, &parts, &Refusal::PayloadTooLarge));
-        }
-        Err(BodyFault::Slow) => {
-            return Answer::last(own::status(
-                StatusCode::REQUEST_TIMEOUT,
-                "The body did not come in time",
-                "slow_body",
-            ));
-        }
-        Err(BodyFault::Broken) => {
-            let refusal = Refusal::MalformedBody("the body broke off".to_owned());
-            return Answer::last(speaker.refuse(&way, &parts, &refusal));
-        }
+        Err(answer) => return answer,
     };
     let id = from.request.clone();
     let speaking = speaker.speak(way, Request::from_parts(parts, body), from);
@@ -182,6 +176,56 @@ async fn speak(
         Err(_) => {
             tracing::error!(request = id, "no answer within the time of timeouts.handler");
             broken(app, gist, &id, StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+/// Lets the old application answer, in the same times.
+async fn forward(
+    app: &App,
+    gist: &Gist,
+    spoken: &Arc<Spoken>,
+    way: Way<'_>,
+    parts: Parts,
+    body: Incoming,
+    from: From,
+) -> Answer {
+    let Some(takeover) = way.mount().and_then(|mount| mount.takeover.clone()) else {
+        return broken(app, gist, &from.request, StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let body = match read_body(app, &spoken.speaker, &way, &parts, body).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let id = from.request.clone();
+    let asking = shadow::answer(spoken, &way, &takeover, (parts, body), from);
+    match tokio::time::timeout(app.timeouts().handler, asking).await {
+        Ok((response, foreign)) => Answer { foreign, ..Answer::of(response) },
+        Err(_) => broken(app, gist, &id, StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// Reads the body within its bounds, or says why it can not be read.
+async fn read_body(
+    app: &App,
+    speaker: &Speaker,
+    way: &Way<'_>,
+    parts: &Parts,
+    body: Incoming,
+) -> Result<Bytes, Answer> {
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let limit = way.body_limit().max(app.limits().body_bytes);
+    match body::read(body, limit, app.timeouts().body, waits).await {
+        Ok(body) => Ok(body),
+        Err(BodyFault::TooLarge) => Err(Answer::last(speaker.refuse(way, parts, &Refusal::PayloadTooLarge))),
+        Err(BodyFault::Slow) => Err(Answer::last(own::status(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not come in time",
+            "slow_body",
+        ))),
+        Err(BodyFault::Broken) => {
+            let refusal = Refusal::MalformedBody("the body broke off".to_owned());
+            Err(Answer::last(speaker.refuse(way, parts, &refusal)))
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The one handler of all dialects: hear a request, perform it, say the answer.
 
 use super::device;
+use crate::upstream::dual::{self, Done};
+use crate::upstream::takeover::Takeover;
 use bytes::Bytes;
 use dialect::{Ask, Asked, BODY_LIMIT, Dialect, Found, Heard, Place, Route, Switchboard};
-use domain::caller::Caller;
-use domain::command::Verb;
+use domain::caller::{Bearer, Caller, Page};
+use domain::command::{Command, Verb};
 use domain::contract::Contract;
+use domain::phase::Phase;
 use domain::refusal::Refusal;
 use domain::time::Moment;
 use domain::token::KeySet;
-use engine::{Engine, Error, Fault};
+use engine::{Engine, Error, Fault, Newcomer};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use std::sync::Arc;
 
@@ -36,6 +39,8 @@ pub struct Mount {
     pub keys: Arc<KeySet>,
     /// Origins that browsers may call from, exact.
     pub allowed_origins: Vec<String>,
+    /// The application that the mount takes over from, if any.
+    pub takeover: Option<Arc<Takeover>>,
 }
 
 /// Who sent a request.
@@ -61,6 +66,28 @@ pub struct Speaker {
 pub struct Way<'s> {
     mount: Option<&'s Mount>,
     found: Found<'s>,
+    phase: Option<Phase>,
+}
+
+/// What is made of a request.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    /// It is carried out.
+    Here,
+    /// It is carried out here and, where it changes something, at the old application.
+    Both,
+    /// It is only said what would be answered.
+    Rehearsal(Newcomer),
+}
+
+/// One request of a mount.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    mount: &'a Mount,
+    parts: &'a Parts,
+    body: &'a Bytes,
+    from: &'a From,
+    mode: Mode,
 }
 
 impl Speaker {
@@ -98,7 +125,8 @@ impl Speaker {
             }
             Found::Nobody => None,
         };
-        Way { mount, found }
+        let phase = mount.and_then(|mount| mount.takeover.as_ref()).map(|takeover| takeover.phase());
+        Way { mount, found, phase }
     }
 
     /// Whether every mount is for a host of its own, and the request names none of them (SEC-40).
@@ -123,11 +151,36 @@ impl Speaker {
     /// Answers a request whose body was read.
     pub async fn speak(&self, way: Way<'_>, request: Request<Bytes>, from: From) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
+        let mode = if way.phase == Some(Phase::Dual) { Mode::Both } else { Mode::Here };
+        self.attend(&way, (&parts, &body), &from, mode).await
+    }
+
+    /// Says what would be answered, and does nothing else. A new account is told with the ids of `newcomer`.
+    pub async fn rehearse(
+        &self,
+        way: &Way<'_>,
+        request: (&Parts, &Bytes),
+        from: &From,
+        newcomer: Newcomer,
+    ) -> Response<Bytes> {
+        self.attend(way, request, from, Mode::Rehearsal(newcomer)).await
+    }
+
+    async fn attend(
+        &self,
+        way: &Way<'_>,
+        (parts, body): (&Parts, &Bytes),
+        from: &From,
+        mode: Mode,
+    ) -> Response<Bytes> {
         let now = self.engine.clock().now();
         let mut response = match way.mount {
-            None if self.is_misdirected(&parts) => misdirected(),
+            None if self.is_misdirected(parts) => misdirected(),
             None => nobody(),
-            Some(mount) => self.answer(mount, &way.found, &parts, &body, from, now).await,
+            Some(mount) => {
+                let visit = Visit { mount, parts, body, from, mode };
+                self.answer(visit, &way.found, now).await
+            }
         };
         if parts.method == Method::HEAD {
             *response.body_mut() = Bytes::new();
@@ -161,15 +214,8 @@ impl Speaker {
         self.issuer.starts_with("https://")
     }
 
-    async fn answer(
-        &self,
-        mount: &Mount,
-        found: &Found<'_>,
-        parts: &Parts,
-        body: &Bytes,
-        from: From,
-        now: Moment,
-    ) -> Response<Bytes> {
+    async fn answer(&self, visit: Visit<'_>, found: &Found<'_>, now: Moment) -> Response<Bytes> {
+        let Visit { mount, parts, body, .. } = visit;
         let dialect = &mount.dialect;
         let (first, allow) = first_route(found, dialect);
         let asked = self.asked(parts, &allow, now);
@@ -190,36 +236,23 @@ impl Speaker {
                 return dialect.say(None, asked, Err(&Refusal::NotFound));
             }
         };
-        let query = parts.uri.query().unwrap_or("");
-        let ask = Ask { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, body };
-        let heard = dialect.hear(routes, path, ask);
-        self.perform(mount, heard, asked, parts, from).await
+        let heard = dialect.hear(routes, path, ask(parts, body));
+        self.perform(visit, heard, asked).await
     }
 
-    async fn perform(
-        &self,
-        mount: &Mount,
-        heard: Heard<'_>,
-        asked: Asked<'_>,
-        parts: &Parts,
-        from: From,
-    ) -> Response<Bytes> {
+    async fn perform(&self, visit: Visit<'_>, heard: Heard<'_>, asked: Asked<'_>) -> Response<Bytes> {
+        let Visit { mount, parts, .. } = visit;
         let route = Some(heard.route);
         let asked = Asked { by_page: heard.page.is_some(), ..asked };
-        let caller = Caller {
-            contract: &mount.contract,
-            keys: &mount.keys,
-            bearer: heard.bearer,
-            page: heard.page,
-            device: device::token(&parts.headers, self.is_https()),
-            address: from.address,
-            derived: from.derived,
-            user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
-            language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
-            request: from.request,
-        };
+        let caller = self.caller(mount, (heard.bearer, heard.page), parts, visit.from);
         let performed = match heard.command {
-            Ok(command) => self.engine.perform(&caller, command).await,
+            Ok(command) => match self.carry_out(visit, heard.route, &caller, command).await {
+                Done::Ours(performed) => performed,
+                Done::Theirs(response) => return response,
+                Done::Unavailable(status, seconds) => {
+                    return say_unavailable(mount, route, asked, (status, seconds), &caller.request);
+                }
+            },
             // Who may not come in does not learn what was wrong with the inputs.
             Err(refusal) if heard.route.needs_access && waits_at_door(heard.route, &refusal) => {
                 let admitted = self.engine.admit(&caller, door_of(heard.route)).await;
@@ -230,8 +263,10 @@ impl Speaker {
         let response = match performed {
             Ok(outcome) => {
                 let mut response = mount.dialect.say(route, asked, Ok(&outcome));
-                let in_header = device::wants_header(&parts.headers);
-                device::give(&outcome, in_header, self.is_https(), asked.now, response.headers_mut());
+                if !matches!(visit.mode, Mode::Rehearsal(_)) {
+                    let in_header = device::wants_header(&parts.headers);
+                    device::give(&outcome, in_header, self.is_https(), asked.now, response.headers_mut());
+                }
                 response
             }
             Err(Error::Refused(refusal)) => mount.dialect.say(route, asked, Err(&refusal)),
@@ -244,6 +279,61 @@ impl Speaker {
             return mount.dialect.say_fault(route, asked, 500, request);
         }
         response
+    }
+
+    async fn carry_out(
+        &self,
+        visit: Visit<'_>,
+        route: &Route,
+        caller: &Caller<'_>,
+        command: Command,
+    ) -> Done {
+        match (visit.mode, &visit.mount.takeover) {
+            (Mode::Rehearsal(newcomer), _) => {
+                Done::Ours(self.engine.rehearse(caller, command, newcomer).await)
+            }
+            (Mode::Both, Some(takeover)) => {
+                let asking =
+                    dual::Asking { takeover, mount: visit.mount, route, request: (visit.parts, visit.body) };
+                dual::carry_out(&self.engine, asking, caller, command).await
+            }
+            (Mode::Here | Mode::Both, _) => Done::Ours(self.engine.perform(caller, command).await),
+        }
+    }
+
+    /// Everything about a request that is not in its command.
+    pub(crate) fn caller<'a>(
+        &self,
+        mount: &'a Mount,
+        (bearer, page): (Bearer, Option<Page>),
+        parts: &Parts,
+        from: &From,
+    ) -> Caller<'a> {
+        Caller {
+            contract: &mount.contract,
+            keys: &mount.keys,
+            bearer,
+            page,
+            device: device::token(&parts.headers, self.is_https()),
+            address: from.address.clone(),
+            derived: from.derived,
+            user_agent: text_of(parts, &header::USER_AGENT, USER_AGENT_BYTES),
+            language: text_of(parts, &header::ACCEPT_LANGUAGE, LANGUAGE_BYTES),
+            request: from.request.clone(),
+        }
+    }
+
+    /// Says that the old application gives no answer, in the words of the dialect.
+    pub(crate) fn unavailable(
+        &self,
+        way: &Way<'_>,
+        parts: &Parts,
+        told: (u16, u32),
+        id: &str,
+    ) -> Response<Bytes> {
+        let Some(mount) = way.mount else { return nobody_fault(id) };
+        let (route, allow) = first_route(&way.found, &mount.dialect);
+        say_unavailable(mount, route, self.asked(parts, &allow, self.engine.clock().now()), told, id)
     }
 }
 
@@ -258,6 +348,33 @@ impl Way<'_> {
         }
     }
 
+    /// The phase of the mount when the request came, if it takes over from another application.
+    pub fn phase(&self) -> Option<Phase> {
+        self.phase
+    }
+
+    /// Whether a good answer can say that something of a user has changed, or that somebody came in.
+    pub(crate) fn may_change(&self) -> bool {
+        let changes = |route: &&Route| {
+            matches!(
+                route.verb,
+                Verb::SignIn
+                    | Verb::SignUp
+                    | Verb::UpdateProfile
+                    | Verb::SetAvatar
+                    | Verb::ChangePassword
+                    | Verb::DeleteAccount
+            )
+        };
+        matches!(&self.found, Found::Routes { routes, .. } if routes.iter().any(|route| changes(&route)))
+    }
+
+    /// What the request asks of which route; none where no route is there for it.
+    pub(crate) fn heard(&self, parts: &Parts, body: &Bytes) -> Option<Heard<'_>> {
+        let Found::Routes { routes, path, .. } = &self.found else { return None };
+        Some(self.mount?.dialect.hear(routes, path, ask(parts, body)))
+    }
+
     /// The mount that answers, if any.
     pub fn mount(&self) -> Option<&Mount> {
         self.mount
@@ -270,6 +387,11 @@ impl Way<'_> {
             Found::OtherMethod { .. } | Found::Nothing { .. } | Found::Nobody => "",
         }
     }
+}
+
+fn ask<'a>(parts: &'a Parts, body: &'a Bytes) -> Ask<'a> {
+    let query = parts.uri.query().unwrap_or("");
+    Ask { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, body }
 }
 
 /// The verb whose permit a flawed request has to pass. A route may ask for a token although its verb could do without.
@@ -302,11 +424,26 @@ fn say_fault(
     tracing::error!(request, dialect = mount.dialect.name, %fault, "fault");
     let status = match fault {
         Fault::Database(_) | Fault::Gone(_) | Fault::Contended(_) => 503,
-        Fault::Corrupt(_) | Fault::Crypto(_) => 500,
+        Fault::Corrupt(_) | Fault::Crypto(_) | Fault::IdTaken => 500,
     };
     let mut response = mount.dialect.say_fault(route, asked, status, request);
     if status == 503 {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The old application gives no answer, and only it could.
+fn say_unavailable(
+    mount: &Mount,
+    route: Option<&Route>,
+    asked: Asked<'_>,
+    (status, seconds): (u16, u32),
+    request: &str,
+) -> Response<Bytes> {
+    let mut response = mount.dialect.say_fault(route, asked, status, request);
+    if status == 503 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -9,6 +9,7 @@ use crate::config::{MountConfig, UpstreamConfig};
 use crate::http::speak::Mount;
 use crate::mounts::Loaded;
 use domain::phase::{KeptPhase, Phase, Tally};
+use engine::Engine;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,6 +112,16 @@ impl Takeovers {
             }
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = phases;
+    }
+
+    /// Lets what waits come to its end, for some seconds, and writes down what was counted. For the end of a process.
+    pub async fn finish(&self, engine: &Engine) {
+        let all: Vec<Arc<Takeover>> =
+            self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for takeover in all {
+            takeover.examiner.finish().await;
+        }
+        self.counts.write(engine).await;
     }
 
     /// Whether there are any.
