@@ -21,7 +21,7 @@ use domain::secret::SecretBytes;
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeySet};
 use domain::user::Status;
-use engine::{Chance, Clock, Engine, Entries, HashSettings, ImportOrder, Place, Settings, UserChange, Who};
+use engine::{Chance, Clock, Engine, Entries, HashSettings, ImportOrder, Newcomer, Place, Settings, UserChange, Who};
 use http::{Request, Response};
 use serde_json::Value;
 use std::sync::Arc;
@@ -116,14 +116,28 @@ impl Stage {
 
     /// Plays a conversation from its first line. Refused: what can not be carried out, with the line.
     pub async fn play(&self, transcript: &Transcript) -> Result<Vec<Played>, String> {
-        self.add_users(&transcript.users).await?;
+        self.prepare(transcript).await?;
         let send = async |ready| self.send(ready).await;
         let act = async |act: &Act, kept: &mut Kept| self.act(act, kept).await;
         converse(transcript, transcript.by_kind || !self.repeatable, send, act).await
     }
 
+    /// Adds the users that a conversation needs. Refused: what is no user.
+    pub async fn prepare(&self, transcript: &Transcript) -> Result<(), String> {
+        self.add_users(&transcript.users).await
+    }
+
     /// Sends one request through the same door as the server's.
     pub async fn send(&self, ready: Ready) -> Result<Response<Bytes>, String> {
+        self.sent(ready, false).await
+    }
+
+    /// Says what a request would be answered, and does nothing else.
+    pub async fn rehearse(&self, ready: Ready) -> Result<Response<Bytes>, String> {
+        self.sent(ready, true).await
+    }
+
+    async fn sent(&self, ready: Ready, rehearsal: bool) -> Result<Response<Bytes>, String> {
         let mut request = Request::builder().method(ready.method.as_str()).uri(ready.target.as_str());
         for (name, value) in &ready.headers {
             request = request.header(name, value);
@@ -139,6 +153,9 @@ impl Stage {
             derived: true,
             request: "00000000-0000-4000-8000-000000000000".to_owned(),
         };
+        if rehearsal {
+            return Ok(self.speaker.rehearse(&way, (&parts, &body), &from, Newcomer::default()).await);
+        }
         Ok(self.speaker.speak(way, Request::from_parts(parts, body), from).await)
     }
 
@@ -245,7 +262,7 @@ impl Stage {
 
 /// Plays a conversation: `send` sends a request, `act` carries out what is not just kept. `by_kind` says how answers are
 /// compared. Refused: what can not be sent or carried out, with its line.
-pub(crate) async fn converse(
+pub async fn converse(
     transcript: &Transcript,
     by_kind: bool,
     send: impl AsyncFn(Ready) -> Result<Response<Bytes>, String>,
