@@ -43,6 +43,8 @@ pub struct Shown {
     pub phone_number: Option<Option<String>>,
     /// Path or URL of a picture; `Some(None)`: there is none.
     pub avatar: Option<Option<String>>,
+    /// When the account was made there; kept for a user who is new here.
+    pub created_at: Option<Moment>,
     /// Custom attributes; those that are not said stay.
     pub attributes: Map<String, Value>,
 }
@@ -347,7 +349,7 @@ impl Turn<'_> {
             attributes,
             password_hash,
             last_login_at: None,
-            created_at: self.scene.now,
+            created_at: shown.created_at.unwrap_or(self.scene.now),
         })
     }
 

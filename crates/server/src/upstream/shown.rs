@@ -22,6 +22,7 @@ pub fn shown(mount: &Mount, told: &Told, now: Moment) -> Option<Shown> {
         last_name: told.last_name.clone(),
         phone_number: told.phone_number.clone(),
         avatar: told.avatar.clone(),
+        created_at: told.created_at,
         attributes: told.attributes.clone(),
     };
     let Some(token) = &told.access else { return Some(shown) };
@@ -106,6 +107,7 @@ pub fn merged(one: Shown, other: Shown) -> Option<Shown> {
         last_name: one.last_name.or(other.last_name),
         phone_number: one.phone_number.or(other.phone_number),
         avatar: one.avatar.or(other.avatar),
+        created_at: one.created_at.or(other.created_at),
         attributes,
     })
 }
