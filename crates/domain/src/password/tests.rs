@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 
 /// The vectors of a scheme. A scheme without any does not compile.
-fn vectors(scheme: Scheme) -> &'static str {
+pub(super) fn vectors(scheme: Scheme) -> &'static str {
     macro_rules! file {
         ($name:literal) => {
             include_str!(concat!("../../testdata/passwords/", $name, ".txt"))
