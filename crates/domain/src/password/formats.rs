@@ -55,7 +55,7 @@ const PBKDF2: Caps = Caps { memory_kib: 1, rounds: 5_000_000, lanes: 1, bytes: 1
 const BCRYPT: Caps = Caps { memory_kib: bcrypt::MEMORY_KIB, rounds: 15, lanes: 1, bytes: 128 };
 /// 256 MiB, and four times the mixing that fills them: about as long as bcrypt at its own cap.
 const SCRYPT: Caps = Caps { memory_kib: 256 * 1024, rounds: 8 * 1024 * 1024, lanes: 16, bytes: 128 };
-/// About half a second.
+/// 512 times what WordPress asks for.
 const PHPASS: Caps = Caps { memory_kib: 1, rounds: 1 << 22, lanes: 1, bytes: 128 };
 /// About half a second for a short password, four for the longest.
 const SHA_CRYPT: Caps = Caps { memory_kib: 1, rounds: 1_000_000, lanes: 1, bytes: 128 };
