@@ -4,7 +4,8 @@
 
 use crate::id::UserId;
 use crate::identifier::{EmailKey, UsernameKey};
-use crate::password::Stored;
+use crate::password::weak::{Layout, WeakDigest};
+use crate::password::{HashFault, Stored};
 use crate::time::Moment;
 use crate::user::{Account, NewUser, Status, StoredHash};
 use serde::{Deserialize, Serialize};
@@ -133,9 +134,26 @@ impl Record {
         }
     }
 
-    /// The user to be added. Refused with everything that is wrong: identifiers, status, hash, dates.
+    /// The user to be added. Refused with everything that is wrong: identifiers, status, hash, dates, and a weak digest,
+    /// which has to be wrapped.
     pub fn read(self, uuid: Uuid, now: Moment) -> Result<NewUser, Vec<String>> {
+        let (user, weak) = self.read_with(uuid, now, Layout::default())?;
+        match weak {
+            None => Ok(user),
+            Some(weak) => Err(vec![format!("password_hash: {} has to be wrapped first", weak.name())]),
+        }
+    }
+
+    /// As [`Record::read`], and takes a weak digest apart: the user comes without a password then. `layout` says where the
+    /// salt of `name$salt$hex` stands.
+    pub fn read_with(
+        self,
+        uuid: Uuid,
+        now: Moment,
+        layout: Layout,
+    ) -> Result<(NewUser, Option<WeakDigest>), Vec<String>> {
         let mut faults = Vec::new();
+        faults.extend(self.holds_nul().then(|| NUL.to_owned()));
         let username = self.username.filter(|text| !text.is_empty()).and_then(|text| {
             keep(
                 UsernameKey::parse(&text),
@@ -156,21 +174,17 @@ impl Record {
         }
         let status = self.status.as_deref().map_or(Some(Status::Active), Status::parse);
         let status = keep(status, "status is none of active, inactive, suspended", &mut faults);
-        let password_hash = self.password_hash.and_then(|hash| read_hash(hash.0, &mut faults));
-        let texts = [&self.first_name, &self.last_name, &self.phone_number, &self.avatar, &self.role];
-        let permissions = self.permissions.iter().flatten();
-        let attributes = self.attributes.iter().flatten();
-        if texts.into_iter().flatten().chain(permissions).any(|text| text.contains('\0'))
-            || attributes.into_iter().any(|(name, value)| name.contains('\0') || has_nul(value))
-        {
-            faults.push("a text holds the character U+0000, which not every database can keep".to_owned());
-        }
+        let hash = self.password_hash.map_or(Ok((None, None)), |hash| read_hash(hash.0, layout));
+        let (password_hash, weak) = hash.unwrap_or_else(|fault| {
+            faults.push(format!("password_hash: {fault}"));
+            (None, None)
+        });
         let created_at = read_moment(self.created_at.as_deref(), "created_at", &mut faults);
         let last_login_at = read_moment(self.last_login_at.as_deref(), "last_login_at", &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(NewUser {
+        let user = NewUser {
             id: self.id.map(UserId),
             uuid: self.uuid.unwrap_or(uuid),
             uuid_is_new: self.uuid.is_none(),
@@ -188,7 +202,16 @@ impl Record {
             password_hash,
             last_login_at,
             created_at: created_at.unwrap_or(now),
-        })
+        };
+        Ok((user, weak))
+    }
+
+    fn holds_nul(&self) -> bool {
+        let texts = [&self.first_name, &self.last_name, &self.phone_number, &self.avatar, &self.role];
+        let permissions = self.permissions.iter().flatten();
+        let mut attributes = self.attributes.iter().flatten();
+        texts.into_iter().flatten().chain(permissions).any(|text| text.contains('\0'))
+            || attributes.any(|(name, value)| name.contains('\0') || has_nul(value))
     }
 }
 
@@ -199,6 +222,8 @@ fn keep<T>(value: Option<T>, fault: &str, faults: &mut Vec<String>) -> Option<T>
     value
 }
 
+const NUL: &str = "a text holds the character U+0000, which not every database can keep";
+
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
@@ -208,14 +233,16 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-fn read_hash(text: String, faults: &mut Vec<String>) -> Option<StoredHash> {
+type Hashes = (Option<StoredHash>, Option<WeakDigest>);
+
+fn read_hash(text: String, layout: Layout) -> Result<Hashes, HashFault> {
     match Stored::parse(&text) {
-        Ok(Stored::Usable(_)) => Some(StoredHash(text)),
-        Ok(Stored::Unusable) => None,
-        Err(fault) => {
-            faults.push(format!("password_hash: {fault}"));
-            None
-        }
+        Ok(Stored::Usable(_)) => Ok((Some(StoredHash(text)), None)),
+        Ok(Stored::Unusable) => Ok((None, None)),
+        Err(fault) => match WeakDigest::parse_as(&text, layout) {
+            Some(weak) => Ok((None, Some(weak?))),
+            None => Err(fault),
+        },
     }
 }
 
@@ -246,6 +273,11 @@ mod tests {
             (r#"{"username":"a","attributes":{"b":[{"c\u0000":1}]}}"#, &["U+0000"]),
             (r#"{"username":"a\u0000"}"#, &["control characters"]),
             (r#"{"username":"a","password_hash":"hunter2"}"#, &["password_hash"]),
+            (
+                r#"{"username":"a","password_hash":"5f4dcc3b5aa765d61d8327deb882cf99"}"#,
+                &["md5 has to be wrapped"],
+            ),
+            (r#"{"username":"a","password_hash":"md5$x$y"}"#, &["not hexadecimal"]),
         ] {
             let found = faults(json);
             assert_eq!(found.len(), told.len(), "{json}: {found:?}");

@@ -15,6 +15,7 @@ pub use label::label;
 pub use queue::Rank;
 
 use crate::error::OpenError;
+use domain::password::weak::WeakDigest;
 use domain::password::{self, Backend, Candidates, Hash, Params, Stored, Verdict};
 use domain::secret::Secret;
 use domain::user::StoredHash;
@@ -238,6 +239,22 @@ impl Hasher {
         let done = self.queue(asker.into(), job).await?;
         match done.answer {
             Answer::Written(text) => Ok(StoredHash(text)),
+            Answer::Verdict(_) => Err(HashRefused::Gone),
+        }
+    }
+
+    /// Wraps a weak digest with a fresh `salt` (SEC-115).
+    ///
+    /// # Errors
+    /// `Busy` or `Gone`.
+    pub async fn wrap(&self, digest: Arc<WeakDigest>, salt: [u8; 16]) -> Result<String, HashRefused> {
+        let params = self.bench.params;
+        let label = self.bench.pace.native_label().to_owned();
+        let work =
+            Box::new(move |workspace: &mut _| (Answer::Written(digest.wrap(&params, &salt, workspace)), 1));
+        let done = self.queue("".into(), label, params.memory_kib(), 1, work).await?;
+        match done.answer {
+            Answer::Written(text) => Ok(text),
             Answer::Verdict(_) => Err(HashRefused::Gone),
         }
     }

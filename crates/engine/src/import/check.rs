@@ -1,6 +1,6 @@
 //! Is every record of a source one that can be added?
 
-use super::{Entries, ImportFault, ImportOrder, ImportWatch, RecordFaults};
+use super::{Entries, ImportFault, ImportOrder, RecordFaults};
 use crate::operator::OperatorError;
 use domain::password::Stored;
 use domain::record::Entry;
@@ -9,9 +9,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What the first reading found.
+#[derive(Default)]
 pub(super) struct Checked {
     pub users: u64,
     pub schemes: BTreeMap<&'static str, u64>,
+    /// By what they are, how many digests have to be wrapped.
+    pub weak: BTreeMap<&'static str, u64>,
 }
 
 /// Reads everything, on a thread where waiting is no harm. Refused: any fault, with all others.
@@ -19,20 +22,21 @@ pub(super) async fn check(order: &ImportOrder, now: Moment) -> Result<Checked, I
     let order = order.clone();
     let checking = move || {
         let entries = (order.open)().map_err(ImportFault::Source)?;
-        check_all(entries, &order.watch, now)
+        check_all(entries, &order, now)
     };
     tokio::task::spawn_blocking(checking).await.map_err(|_| OperatorError::from(super::collide::GONE))?
 }
 
-fn check_all(entries: Entries, watch: &ImportWatch, now: Moment) -> Result<Checked, ImportFault> {
-    let mut checked = Checked { users: 0, schemes: BTreeMap::new() };
+fn check_all(entries: Entries, order: &ImportOrder, now: Moment) -> Result<Checked, ImportFault> {
+    let mut checked = Checked::default();
     let mut faults = RecordFaults::default();
     for entry in entries {
         let Entry { place, record } = entry.map_err(ImportFault::Source)?;
         checked.users += 1;
-        watch.step();
-        match record.and_then(|record| record.read(Uuid::nil(), now)) {
-            Ok(user) => {
+        order.watch.step();
+        match record.and_then(|record| record.read_with(Uuid::nil(), now, order.layout)) {
+            Ok((_, Some(weak))) => *checked.weak.entry(weak.name()).or_default() += 1,
+            Ok((user, None)) => {
                 let hash = user.password_hash.as_ref().map(|hash| Stored::parse(&hash.0));
                 let scheme = match &hash {
                     Some(Ok(Stored::Usable(hash))) => hash.scheme().name(),

@@ -4,16 +4,21 @@
 
 mod check;
 mod collide;
+mod spool;
+mod wrap;
 
 use crate::Engine;
 use crate::operator::OperatorError;
 use crate::store::{Broken, ImportSum};
 use check::Checked;
 use domain::event::{Actor, Event, EventKind};
+use domain::password::weak::Layout;
 use domain::record::{Entry, Place};
 use domain::time::Moment;
-use domain::user::NewUser;
+use domain::user::{NewUser, StoredHash};
+use spool::{Spool, Tags};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
@@ -65,6 +70,8 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Users by the scheme of their password hash, `no password` among them.
     pub schemes: BTreeMap<&'static str, u64>,
+    /// Users by the kind of weak digest that was wrapped, or would be (SEC-115).
+    pub weak: BTreeMap<&'static str, u64>,
 }
 
 /// Why nothing was imported.
@@ -86,6 +93,10 @@ pub enum ImportFault {
 pub enum ImportStage {
     /// Reading everything for faults. How much there is, is not known yet.
     Checking,
+    /// Looking who would be in the way. Only where digests have to be wrapped: that takes long, and must not be in vain.
+    Rehearsing,
+    /// Wrapping weak digests in argon2id.
+    Wrapping,
     /// Adding the users.
     Adding,
 }
@@ -103,6 +114,8 @@ impl ImportWatch {
     pub fn now(&self) -> (ImportStage, u64, u64) {
         let stage = match self.stage.load(Ordering::Relaxed) {
             0 => ImportStage::Checking,
+            1 => ImportStage::Rehearsing,
+            2 => ImportStage::Wrapping,
             _ => ImportStage::Adding,
         };
         (stage, self.done.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed))
@@ -126,6 +139,10 @@ pub struct ImportOrder {
     pub open: OpenEntries,
     /// Check everything, keep nothing.
     pub dry_run: bool,
+    /// Where the salt of a weak digest stands, if its text does not tell.
+    pub layout: Layout,
+    /// A file that keeps what was wrapped until it is added. None: a weak digest is refused.
+    pub spool: Option<PathBuf>,
     /// Who looks on.
     pub watch: Arc<ImportWatch>,
 }
@@ -133,7 +150,7 @@ pub struct ImportOrder {
 impl ImportOrder {
     /// Of these users, for good, with nobody looking on.
     pub fn new(open: OpenEntries) -> ImportOrder {
-        ImportOrder { open, dry_run: false, watch: Arc::default() }
+        ImportOrder { open, dry_run: false, layout: Layout::default(), spool: None, watch: Arc::default() }
     }
 }
 
@@ -154,30 +171,47 @@ impl Engine {
         order.watch.begin(ImportStage::Checking, 0);
         let checked = check::check(&order, now).await?;
         let seed = self.chance().uuid().map_err(OperatorError::from)?;
-        let ImportSum { added, unchanged } = self.add(&order, &checked, seed, now).await?;
-        Ok(ImportReport { users: checked.users, added, unchanged, schemes: checked.schemes })
+        let Checked { users, schemes, weak } = checked;
+        let run = Run { order: &order, users, seed, now };
+        let count = weak.values().sum();
+        let ImportSum { added, unchanged } = if order.dry_run || count == 0 {
+            self.add(&run, order.dry_run, None).await?
+        } else {
+            self.add(&run, true, None).await?;
+            let spool = Arc::new(self.wrap(&order, count, now).await?);
+            let sum = self.add(&run, false, Some(Arc::clone(&spool))).await?;
+            spool.remove();
+            sum
+        };
+        Ok(ImportReport { users, added, unchanged, schemes, weak })
     }
 
     async fn add(
         &self,
-        order: &ImportOrder,
-        checked: &Checked,
-        seed: Uuid,
-        now: Moment,
+        run: &Run<'_>,
+        dry_run: bool,
+        wrapped: Option<Arc<Spool>>,
     ) -> Result<ImportSum, ImportFault> {
-        order.watch.begin(ImportStage::Adding, checked.users);
+        let Run { order, users: expected, seed, now } = *run;
+        let rehearsal = dry_run && !order.dry_run;
+        order.watch.begin(if rehearsal { ImportStage::Rehearsing } else { ImportStage::Adding }, expected);
         let broken = Arc::new(Mutex::new(None));
         let users = Again {
             entries: (order.open)().map_err(ImportFault::Source)?,
             seed,
             now,
+            layout: order.layout,
+            wrapped: match wrapped {
+                Some(spool) => Some((self.tags()?, spool)),
+                None => None,
+            },
             given: 0,
-            expected: checked.users,
+            expected,
             watch: Arc::clone(&order.watch),
             broken: Arc::clone(&broken),
         };
         let event = Event::inside(EventKind::Imported, now, Actor::Operator, "user import");
-        let event = (!order.dry_run).then_some(event);
+        let event = (!dry_run).then_some(event);
         let imported = self.store().import(users, event).await;
         if let Some(why) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(ImportFault::Source(why));
@@ -189,11 +223,22 @@ impl Engine {
     }
 }
 
+/// What the readings of one import have in common.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    order: &'a ImportOrder,
+    users: u64,
+    seed: Uuid,
+    now: Moment,
+}
+
 /// The users of a source that was checked, read a second time.
 struct Again {
     entries: Entries,
     seed: Uuid,
     now: Moment,
+    layout: Layout,
+    wrapped: Option<(Tags, Arc<Spool>)>,
     given: u64,
     expected: u64,
     watch: Arc<ImportWatch>,
@@ -207,7 +252,14 @@ impl Again {
         let record = record.map_err(|_| changed(&place))?;
         self.given += 1;
         let uuid = nth_uuid(self.seed, u128::from(self.given));
-        record.read(uuid, self.now).map_err(|_| changed(&place))
+        let digest = self.wrapped.as_ref().and(record.password_hash.clone());
+        let (mut user, weak) = record.read_with(uuid, self.now, self.layout).map_err(|_| changed(&place))?;
+        if let (Some(_), Some((tags, spool)), Some(digest)) = (weak, &self.wrapped, digest) {
+            // Whoever is not there was here already, and keeps the password that he has here.
+            let text = spool.text(tags.of(&user, digest.expose()));
+            user.password_hash = text.map_err(|error| format!("{place}: {error}"))?.map(StoredHash);
+        }
+        Ok(user)
     }
 }
 

@@ -23,7 +23,7 @@ use domain::session::{ListedSession, Session};
 use domain::time::Moment;
 use domain::token::{Blind, Digest};
 use domain::trail::Seal;
-use domain::user::{Account, StoredHash};
+use domain::user::{Account, NewUser, StoredHash};
 use uuid::Uuid;
 
 impl Store {
@@ -45,6 +45,12 @@ impl Store {
     /// The account with this user name.
     pub async fn account_by_username(&self, key: &UsernameKey) -> Result<Option<Account>, Fault> {
         self.account(&users::BY_USERNAME, Value::from(key.as_str())).await
+    }
+
+    /// Whether an import would find this very user here.
+    pub async fn is_there(&self, user: &NewUser) -> Result<bool, Fault> {
+        let found = self.one(&users::SAME, &users::same(user), users::read_same).await?;
+        Ok(found.flatten().is_some())
     }
 
     /// A session, ended or not, with its user.

@@ -80,8 +80,8 @@ pub(super) static BURY: Sql = Sql::same(
 pub(super) static EMAIL_OWNER: Sql = Sql::same("SELECT id FROM users WHERE email_key = $1");
 pub(super) static USERNAME_OWNER: Sql = Sql::same("SELECT id FROM users WHERE username_key = $1");
 pub(super) static SAME: Sql = Sql::same(
-    "SELECT count(*), count(CASE WHEN email_key IS NOT DISTINCT FROM $1 \
-     AND username_key IS NOT DISTINCT FROM $2 AND (CAST($3 AS BIGINT) IS NULL OR id = $3) THEN 1 END), max(id) \
+    "SELECT count(*), count(CASE WHEN (CAST($3 AS BIGINT) IS NULL OR id = $3) AND (uuid = $4 OR created_at = $5 \
+     OR (email_key IS NOT DISTINCT FROM $1 AND username_key IS NOT DISTINCT FROM $2)) THEN 1 END), max(id) \
      FROM users WHERE id = $3 OR uuid = $4 \
      OR ($3 IS NULL AND $4 IS NULL AND (email_key = $1 OR username_key = $2))",
 );
@@ -119,13 +119,16 @@ pub(super) fn values_of(user: &NewUser, id: Option<UserId>) -> Result<Vec<Value<
     Ok(values.into())
 }
 
-/// The parameters of [`SAME`], which says whether the store has this very user: the same id or UUID, the same address
-/// and user name, nobody else involved. Where neither id nor UUID was given, the same address and user name are enough.
-pub(super) fn same(user: &NewUser) -> [Value<'_>; 4] {
+/// The parameters of [`SAME`], which says whether the store has this very user.
+///
+/// It is the one with the same UUID; or with the same id, if the moment of his sign-up is the same, too, or both his address
+/// and his user name are: an id alone is a small number that somebody else may have here. Where neither was given, the same
+/// address and user name are enough. In any case nobody else may be involved. Whatever else he has changed here stays.
+pub(super) fn same(user: &NewUser) -> [Value<'_>; 5] {
     let (_, username_key) = split(user.username.as_ref(), UsernameKey::as_str);
     let (_, email_key) = split(user.email.as_ref(), EmailKey::as_str);
     let uuid = (!user.uuid_is_new).then(|| user.uuid.as_bytes());
-    values![email_key, username_key, user.id.map(|id| id.0), uuid]
+    values![email_key, username_key, user.id.map(|id| id.0), uuid, user.created_at.millis()]
 }
 
 /// The id of the very user that [`SAME`] found.

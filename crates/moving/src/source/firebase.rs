@@ -63,7 +63,10 @@ fn words(text: &str) -> Vec<String> {
 /// The user of an element of `users`.
 ///
 /// Refused: a hash without the project's parameters.
-pub(super) fn record(row: &Map<String, Value>, parameters: Option<&Parameters>) -> Result<Record, Vec<String>> {
+pub(super) fn record(
+    row: &Map<String, Value>,
+    parameters: Option<&Parameters>,
+) -> Result<Record, Vec<String>> {
     let mut reader = Reader::new(row);
     let mut record = Record::default();
     reader.identify("localId", &mut record);
@@ -91,7 +94,9 @@ fn hash(reader: &mut Reader<'_>, parameters: Option<&Parameters>) -> Option<Stri
     // be told from others here, and such a hash fails at the sign-in.
     let salt = reader.text("salt").unwrap_or_default();
     let Some(Parameters(project)) = parameters else {
-        reader.fault("the password hash can not be read without the project's parameters; add --parameters FILE");
+        reader.fault(
+            "the password hash can not be read without the project's parameters; add --parameters FILE",
+        );
         return None;
     };
     match text(project, &salt, &hash) {

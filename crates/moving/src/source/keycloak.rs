@@ -22,7 +22,8 @@ pub(super) fn record(row: &Map<String, Value>, with_roles: bool) -> Result<Recor
         record.status = Some("inactive".to_owned());
     }
     let mut attributes = reader.object("attributes");
-    record.phone_number = ["phoneNumber", "phone_number", "phone"].into_iter().find_map(|name| first(&attributes, name));
+    record.phone_number =
+        ["phoneNumber", "phone_number", "phone"].into_iter().find_map(|name| first(&attributes, name));
     // Every attribute is a list there; one with one item is meant as that item.
     for value in attributes.values_mut() {
         if let Value::Array(items) = value
@@ -46,7 +47,9 @@ fn first(attributes: &Map<String, Value>, name: &str) -> Option<String> {
 /// Roles that every user of a realm has are none of its own.
 fn role(reader: &mut Reader<'_>) -> Option<String> {
     let Some(Value::Array(roles)) = reader.value("realmRoles") else { return None };
-    let common = |role: &str| role.starts_with("default-roles-") || matches!(role, "offline_access" | "uma_authorization");
+    let common = |role: &str| {
+        role.starts_with("default-roles-") || matches!(role, "offline_access" | "uma_authorization")
+    };
     let own: Vec<&str> = roles.iter().filter_map(Value::as_str).filter(|role| !common(role)).collect();
     match own.as_slice() {
         [] => None,
@@ -106,7 +109,10 @@ fn hash(credential: &Value) -> Result<String, String> {
         parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let credential = Credential {
         algorithm: &word(&data, "algorithm")?,
-        iterations: data.get("hashIterations").and_then(Value::as_u64).ok_or("`hashIterations` is missing")?,
+        iterations: data
+            .get("hashIterations")
+            .and_then(Value::as_u64)
+            .ok_or("`hashIterations` is missing")?,
         salt: &word(&secret, "salt")?,
         value: &word(&secret, "value")?,
         parameters: &parameters,

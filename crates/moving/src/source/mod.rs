@@ -9,6 +9,8 @@ mod columns;
 mod csv;
 mod django;
 mod elements;
+mod firebase;
+mod keycloak;
 mod lines;
 mod postgres;
 mod roles;

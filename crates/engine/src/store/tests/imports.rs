@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::{Broken, ImportSum};
 use domain::event::{Actor, Event, EventKind};
+use domain::user::UserEdit;
 
 type Imported = Result<ImportSum, Vec<(usize, Conflict)>>;
 
@@ -62,10 +63,35 @@ pub async fn a_second_run_finds_everything_unchanged(store: Store) {
     assert_eq!(import(&store, vec![nameless(500)], false).await, Ok(ImportSum { added: 0, unchanged: 1 }));
     let half = NewUser { username: None, ..nameless(501) };
     assert_eq!(import(&store, vec![half], false).await.unwrap_err().len(), 1);
-    // Another address under the same id is another person.
+    // Another address under the same id is another person, unless it began at the same moment.
     users[0].email = None;
+    assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 0, unchanged: 302 }));
+    users[0].created_at = at(1001);
     assert_eq!(import(&store, users, false).await.unwrap_err().len(), 1);
     assert_eq!(everybody(&store).await, 302);
+}
+
+pub async fn whatever_a_user_has_done_here_stays_after_a_second_run(store: Store) {
+    let mut users = people(1..4);
+    users[2].id = None;
+    assert_eq!(import(&store, users.clone(), false).await, Ok(ImportSum { added: 3, unchanged: 0 }));
+    let account = account(&store, UserId(10)).await;
+    let (user, epoch, to) = (account.user.id, account.epoch, StoredHash(DJANGO.to_owned()));
+    let email = person(77).email;
+    let edit = UserEdit { email: Some(email.clone()), ..UserEdit::default() };
+    let edit = Change::EditUser { user, epoch, edit: Box::new(edit), at: at(2000) };
+    store.record(vec![edit]).await.unwrap().unwrap();
+    let from = StoredHash(BCRYPT.to_owned());
+    store.record(vec![Change::UpgradeHash { user, from, to: to.clone() }]).await.unwrap().unwrap();
+    // His old address is somebody else's now.
+    let other = add(&store, NewUser { email: users[0].email.clone(), ..person(500) }).await.user.id;
+    assert_eq!(import(&store, users, false).await, Ok(ImportSum { added: 0, unchanged: 3 }));
+    let account = self::account(&store, UserId(10)).await;
+    assert_eq!((account.password_hash, account.user.email), (Some(to), email.map(|(text, _)| text)));
+    assert_eq!(everybody(&store).await, 4);
+    // A user who was not imported has the id of one who is: nobody is taken for the other.
+    let stranger = NewUser { id: Some(other), created_at: at(1001), ..person(600) };
+    assert_eq!(import(&store, vec![stranger], false).await, Err(vec![(0, Conflict::IdTaken)]));
 }
 
 pub async fn a_dry_run_says_the_same_and_keeps_nothing(store: Store) {

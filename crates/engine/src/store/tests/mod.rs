@@ -82,6 +82,7 @@ macro_rules! whole_suite {
                 a_dry_run_says_the_same_and_keeps_nothing
                 an_import_that_breaks_off_keeps_nothing
                 a_list_that_is_not_whole_is_not_kept
+                whatever_a_user_has_done_here_stays_after_a_second_run
                 conflicts_within_one_file_are_found
                 no_more_than_a_thousand_conflicts_are_listed;
             phases:
