@@ -80,10 +80,11 @@ pub(super) static BURY: Sql = Sql::same(
 pub(super) static EMAIL_OWNER: Sql = Sql::same("SELECT id FROM users WHERE email_key = $1");
 pub(super) static USERNAME_OWNER: Sql = Sql::same("SELECT id FROM users WHERE username_key = $1");
 pub(super) static SAME: Sql = Sql::same(
-    "SELECT count(*), count(CASE WHEN (CAST($3 AS BIGINT) IS NULL OR id = $3) AND (uuid = $4 OR created_at = $5 \
-     OR (email_key IS NOT DISTINCT FROM $1 AND username_key IS NOT DISTINCT FROM $2)) THEN 1 END), max(id) \
-     FROM users WHERE id = $3 OR uuid = $4 \
-     OR ($3 IS NULL AND $4 IS NULL AND (email_key = $1 OR username_key = $2))",
+    "SELECT count(*), count(CASE WHEN (CAST($1 AS BIGINT) IS NULL OR id = $1) \
+     AND (uuid = $2 OR (id = $1 AND created_at = $3) \
+     OR (email_key IS NOT DISTINCT FROM $4 AND username_key IS NOT DISTINCT FROM $5)) THEN 1 END), max(id) \
+     FROM users WHERE id = $1 OR uuid = $2 \
+     OR ($1 IS NULL AND $2 IS NULL AND (email_key = $4 OR username_key = $5))",
 );
 static HOLD: Sql = locking!("SELECT id FROM users WHERE id = $1", "FOR NO KEY UPDATE");
 
@@ -128,7 +129,7 @@ pub(super) fn same(user: &NewUser) -> [Value<'_>; 5] {
     let (_, username_key) = split(user.username.as_ref(), UsernameKey::as_str);
     let (_, email_key) = split(user.email.as_ref(), EmailKey::as_str);
     let uuid = (!user.uuid_is_new).then(|| user.uuid.as_bytes());
-    values![email_key, username_key, user.id.map(|id| id.0), uuid, user.created_at.millis()]
+    values![user.id.map(|id| id.0), uuid, user.created_at.millis(), email_key, username_key]
 }
 
 /// The id of the very user that [`SAME`] found.

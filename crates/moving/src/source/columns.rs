@@ -116,6 +116,8 @@ pub(super) struct Columns {
     /// Attribute and column.
     attributes: Vec<(String, String)>,
     left: Vec<String>,
+    /// Fields that are to stay empty.
+    empty: Vec<Field>,
 }
 
 fn plain(name: &str) -> String {
@@ -136,6 +138,10 @@ impl Columns {
                 faults.push(format!("--map names the field `{}` twice", name_of(*field)));
             }
             if column.is_empty() {
+                found.empty.extend(match field {
+                    Target::Field(field) => Some(*field),
+                    Target::Attribute(_) => None,
+                });
                 continue;
             }
             match (there.contains(column), field) {
@@ -206,6 +212,11 @@ impl Columns {
         let attributes =
             self.attributes.iter().map(|(name, column)| (format!("attributes.{name}"), column.clone()));
         fields.chain(attributes).collect()
+    }
+
+    /// Whether `--map FIELD=` says that this field is to stay empty.
+    pub fn stays_empty(&self, name: &str) -> bool {
+        self.empty.iter().any(|field| name_of(*field) == name)
     }
 
     /// The column that fills this field.

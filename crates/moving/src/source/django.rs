@@ -35,7 +35,7 @@ impl Django {
                 table.name
             )]);
         }
-        let asked = groups && columns.column("role").is_none();
+        let asked = groups && columns.column("role").is_none() && !columns.stays_empty("role");
         let groups =
             if asked { memberships(database, &table).await.map_err(|fault| vec![fault])? } else { None };
         Ok(Django { table, columns, groups })

@@ -11,7 +11,12 @@ const MAX_PARAMETERS: u64 = 64 * 1024;
 
 /// The parameters, as the console shows them (Authentication, Users, ⋮, Password hash parameters).
 #[derive(Clone)]
-pub(super) struct Parameters(Project);
+pub(super) struct Parameters {
+    signer_key: String,
+    salt_separator: String,
+    rounds: u32,
+    mem_cost: u32,
+}
 
 impl std::fmt::Debug for Parameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,12 +50,12 @@ impl Parameters {
         if algorithm != "SCRYPT" {
             return Err("only the algorithm SCRYPT is read".to_owned());
         }
-        Ok(Parameters(Project {
+        Ok(Parameters {
             signer_key: find("base64_signer_key")?,
             salt_separator: find("base64_salt_separator")?,
             rounds: number("rounds")?,
             mem_cost: number("mem_cost")?,
-        }))
+        })
     }
 }
 
@@ -93,13 +98,19 @@ fn hash(reader: &mut Reader<'_>, parameters: Option<&Parameters>) -> Option<Stri
     // Users whose hashes were imported into Firebase and never used keep those, with a version of their own; they can not
     // be told from others here, and such a hash fails at the sign-in.
     let salt = reader.text("salt").unwrap_or_default();
-    let Some(Parameters(project)) = parameters else {
+    let Some(parameters) = parameters else {
         reader.fault(
             "the password hash can not be read without the project's parameters; add --parameters FILE",
         );
         return None;
     };
-    match text(project, &salt, &hash) {
+    let project = Project {
+        signer_key: &parameters.signer_key,
+        salt_separator: &parameters.salt_separator,
+        rounds: parameters.rounds,
+        mem_cost: parameters.mem_cost,
+    };
+    match text(&project, &salt, &hash) {
         Ok(text) => Some(text),
         Err(fault) => {
             reader.fault(format!("passwordHash: {fault}"));
@@ -117,7 +128,7 @@ mod tests {
         let shown = "hash_config {\n  algorithm: SCRYPT,\n  base64_signer_key: jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==,\n  base64_salt_separator: Bw==,\n  rounds: 8,\n  mem_cost: 14,\n}";
         let json = r#"{"algorithm":"SCRYPT","base64_signer_key":"jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==","base64_salt_separator":"Bw==","rounds":8,"mem_cost":14}"#;
         for text in [shown, json] {
-            let Parameters(project) = Parameters::parse(text).unwrap();
+            let project = Parameters::parse(text).unwrap();
             assert_eq!((project.rounds, project.mem_cost, project.salt_separator.as_str()), (8, 14, "Bw=="));
             assert!(project.signer_key.ends_with("WmXA=="));
         }

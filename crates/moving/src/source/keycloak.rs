@@ -33,6 +33,14 @@ pub(super) fn record(row: &Map<String, Value>, with_roles: bool) -> Result<Recor
         }
     }
     record.attributes.get_or_insert_default().extend(attributes);
+    if let Some(client) = reader.text("serviceAccountClientId") {
+        // A program's account is no person's: it is kept, and nobody signs in with it.
+        record.status = Some("inactive".to_owned());
+        record
+            .attributes
+            .get_or_insert_default()
+            .insert("service_account_client_id".to_owned(), client.into());
+    }
     record.password_hash = password(&mut reader).map(StoredHashText::new);
     if with_roles {
         record.role = role(&mut reader);

@@ -133,6 +133,8 @@ enum Shape {
     Columns(Columns),
     Django(Django),
     Auth0(auth0::Hashes),
+    Firebase(Option<firebase::Parameters>),
+    Keycloak,
     Supabase,
     Cognito,
 }
@@ -209,7 +211,12 @@ impl Source {
         match &*self.shape {
             Shape::Columns(columns) => Some(columns),
             Shape::Django(django) => Some(&django.columns),
-            Shape::Own | Shape::Auth0(_) | Shape::Supabase | Shape::Cognito => None,
+            Shape::Own
+            | Shape::Auth0(_)
+            | Shape::Firebase(_)
+            | Shape::Keycloak
+            | Shape::Supabase
+            | Shape::Cognito => None,
         }
     }
 
@@ -236,7 +243,6 @@ impl Source {
 
 impl Shape {
     fn record(&self, fields: Map<String, Value>, roles: Roles) -> Result<Record, Vec<String>> {
-        let _ = roles;
         match self {
             Shape::Own => {
                 serde_json::from_value(Value::Object(fields)).map_err(|error| vec![error.to_string()])
@@ -244,6 +250,8 @@ impl Shape {
             Shape::Columns(columns) => columns.record(&fields),
             Shape::Django(django) => django.record(&fields),
             Shape::Auth0(hashes) => auth0::record(&fields, hashes),
+            Shape::Firebase(parameters) => firebase::record(&fields, parameters.as_ref()),
+            Shape::Keycloak => keycloak::record(&fields, roles == Roles::Keep),
             Shape::Supabase => supabase::record(&fields),
             Shape::Cognito => cognito::record(&fields),
         }
@@ -380,7 +388,12 @@ fn in_file(kind: Kind, path: PathBuf, request: &Request) -> Result<(Whence, Shap
             (list_or_lines(path).map_err(one)?, Shape::Auth0(hashes.map_err(one)?))
         }
         Kind::Jsonl => (Whence::Lines(path), Shape::Own),
-        Kind::Firebase | Kind::Keycloak => return Err(vec![String::new()]),
+        Kind::Firebase => {
+            let parameters = request.parameters.as_deref().map(firebase::Parameters::read);
+            let shape = Shape::Firebase(parameters.transpose().map_err(one)?);
+            (Whence::Elements(path, Some("users")), shape)
+        }
+        Kind::Keycloak => (Whence::Elements(path, Some("users")), Shape::Keycloak),
         Kind::Django | Kind::Sql => return Err(vec![format!("{}: this is no database", path.display())]),
     })
 }

@@ -4,6 +4,7 @@ use super::source::{Found, SourceArgs};
 use super::terminal::{Ended, line, out};
 use crate::config::Config;
 use clap::Args;
+use domain::password::weak::Layout;
 use domain::record::Place;
 use engine::{Engine, ImportFault, ImportOrder, ImportReport, ImportStage, ImportWatch, RecordFaults};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,8 +19,9 @@ const MAX_TOLD: usize = 1000;
 
 /// Below `user import --help`.
 pub const IMPORT_HELP: &str = "\
-Nobody has to set a new password: hashes are kept and replaced by argon2id at the next sign-in. Weak digests (MD5, SHA-1,
-SHA-2) are wrapped in argon2id before they are stored; passwords in clear are refused.
+Hashes are read as Django, PHC, bcrypt, Werkzeug, Passlib, phpass, WordPress, crypt(3) SHA-2, Firebase, Keycloak, ASP.NET
+Identity, better-auth and LDAP write them; nobody has to set a new password. MD5, SHA-1 and SHA-2 digests are wrapped in
+argon2id before they are stored; passwords in clear are refused.
 
 It is all or nothing: with any fault nothing is imported, and every fault is told with its line or key. Two records with the
 same e-mail address or user name are told with both places and never merged. The same import again changes nothing: users
@@ -45,6 +47,9 @@ Examples:
 pub struct ImportArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// Where the salt of weak digests like sha1$salt$hex stands: salt-first, salt-last or hmac-salt
+    #[arg(long, value_name = "LAYOUT", default_value = "salt-first", value_parser = layout)]
+    salt_layout: Layout,
     /// Check everything and report, keep nothing
     #[arg(long)]
     dry_run: bool,
@@ -53,10 +58,24 @@ pub struct ImportArgs {
     json: bool,
 }
 
+fn layout(name: &str) -> Result<Layout, String> {
+    Layout::named(name).ok_or_else(|| "there are salt-first, salt-last and hmac-salt".to_owned())
+}
+
+/// What was wrapped, in the data folder, until it is added.
+const SPOOL: &str = "import-wrapped";
+
 /// Imports users, all or none.
 pub async fn import(args: &ImportArgs, config: &Config, engine: &Engine) -> Result<(), Ended> {
     let found = Arc::new(args.source.open(config).await?);
-    let outcome = run(engine, &found, args.dry_run).await;
+    let users = Arc::clone(&found);
+    let order = ImportOrder {
+        dry_run: args.dry_run,
+        layout: args.salt_layout,
+        spool: Some(config.data.join(SPOOL)),
+        ..ImportOrder::new(Arc::new(move || users.source.read()))
+    };
+    let outcome = run(engine, order).await;
     match outcome {
         Ok(report) => {
             tell(args, &found, &report);
@@ -70,9 +89,7 @@ pub async fn import(args: &ImportArgs, config: &Config, engine: &Engine) -> Resu
     }
 }
 
-async fn run(engine: &Engine, found: &Arc<Found>, dry_run: bool) -> Result<ImportReport, ImportFault> {
-    let users = Arc::clone(found);
-    let order = ImportOrder { dry_run, ..ImportOrder::new(Arc::new(move || users.source.read())) };
+async fn run(engine: &Engine, order: ImportOrder) -> Result<ImportReport, ImportFault> {
     let watch = Arc::clone(&order.watch);
     let bar = Bar::new();
     let mut importing = pin!(engine.import(order));
@@ -85,6 +102,8 @@ async fn run(engine: &Engine, found: &Arc<Found>, dry_run: bool) -> Result<Impor
     bar.0.finish_and_clear();
     outcome
 }
+
+const COUNTED: &str = "{msg} {wide_bar} {pos}/{len} users, {eta} left";
 
 /// How far it is, on a terminal.
 struct Bar(ProgressBar);
@@ -102,7 +121,9 @@ impl Bar {
         let (stage, done, of) = watch.now();
         let (template, what) = match stage {
             ImportStage::Checking => ("{spinner} {msg}: {pos} users", "checking"),
-            ImportStage::Adding => ("{msg} {wide_bar} {pos}/{len} users, {eta} left", "adding"),
+            ImportStage::Rehearsing => (COUNTED, "rehearsing"),
+            ImportStage::Wrapping => (COUNTED, "wrapping weak digests"),
+            ImportStage::Adding => (COUNTED, "adding"),
         };
         let style = ProgressStyle::with_template(template);
         self.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -154,6 +175,7 @@ fn tell(args: &ImportArgs, found: &Found, report: &ImportReport) {
             "unchanged": report.unchanged,
             "dry_run": args.dry_run,
             "schemes": report.schemes,
+            "wrapped": report.weak,
         });
         return out(&format!("{row:#}\n"));
     }
@@ -170,6 +192,10 @@ fn tell(args: &ImportArgs, found: &Found, report: &ImportReport) {
     line(&format!("{} users: {} {verb}, {} were here already", report.users, report.added, report.unchanged));
     for (scheme, count) in &report.schemes {
         line(&format!("  {scheme:<24} {count}"));
+    }
+    let wrapped = if args.dry_run { "would be wrapped in argon2id" } else { "wrapped in argon2id" };
+    for (kind, count) in &report.weak {
+        line(&format!("  {kind:<24} {count} {wrapped}"));
     }
     if args.dry_run {
         line("Nothing was kept: this was a dry run.");

@@ -31,6 +31,7 @@ pub async fn one_conflict_and_nothing_is_imported(store: Store) {
     add(&store, person(2)).await;
     add(&store, NewUser { email: None, ..person(4) }).await;
     let mut users = people(1..600);
+    users[4].created_at = at(1001);
     users[3].uuid = Uuid::nil();
     // The first user of the store has id 1, and another name and address.
     users[4].id = Some(UserId(1));
