@@ -213,6 +213,7 @@ const HASH: &str = "pbkdf2_sha256$1$c2FsdA$Ee9JiKlL2rJZRIyw8xUxhCxFMsn0Ll1qYCmCA
 
 #[test]
 fn a_file_with_any_fault_is_not_imported_and_every_fault_is_told() {
+    // SEC-114, SEC-117
     let home = Home::new();
     let long = format!("{{\"email\":\"{}@example.com\"}}", "a".repeat(70_000));
     let lines = [

@@ -48,8 +48,14 @@ impl Moved {
         framework.create(&home, users);
         let application = framework.serve(&home);
         let taken = before(&application);
-        home.write("users.jsonl", &framework.export(&home));
-        home.run(&["user", "import", "users.jsonl"]);
+        match framework {
+            // Its own database, while it runs.
+            Framework::Django => home.run(&["user", "import", "db.sqlite3"]),
+            Framework::Nest => {
+                home.write("users.jsonl", &framework.export(&home));
+                home.run(&["user", "import", "users.jsonl"])
+            }
+        };
         let server = Server::start(&home);
         println!("ready after {:?}", server.ready_after);
         (Moved { home, framework, application, server }, taken)

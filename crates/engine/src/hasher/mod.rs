@@ -252,7 +252,7 @@ impl Hasher {
         let label = self.bench.pace.native_label().to_owned();
         let work =
             Box::new(move |workspace: &mut _| (Answer::Written(digest.wrap(&params, &salt, workspace)), 1));
-        let done = self.queue("".into(), label, params.memory_kib(), 1, work).await?;
+        let done = self.queue("".into(), self.job(label, params.memory_kib(), 1, work)).await?;
         match done.answer {
             Answer::Written(text) => Ok(text),
             Answer::Verdict(_) => Err(HashRefused::Gone),

@@ -1,7 +1,8 @@
 //! What does Django keep of its users (`auth_user`, or the table of a custom user model)?
 
-use super::columns::{Columns, Mapping};
+use super::columns::Columns;
 use super::table::{Computed, Database, Table, quoted};
+use super::{Request, Roles};
 use domain::record::Record;
 use serde_json::{Map, Value};
 
@@ -14,16 +15,19 @@ pub(super) struct Django {
     pub table: Table,
     pub columns: Columns,
     groups: Option<Computed>,
+    /// Before the name of a picture's file.
+    media: String,
 }
 
+/// Django's usual `MEDIA_URL`.
+const MEDIA: &str = "/media/";
+
 impl Django {
-    /// Finds the table. With `groups`, the group of a user becomes the role.
-    pub async fn open(
-        database: &Database,
-        wanted: Option<&str>,
-        maps: &[Mapping],
-        groups: bool,
-    ) -> Result<Django, Vec<String>> {
+    /// Finds the table. Where roles are kept, the group of a user becomes the role.
+    pub async fn open(database: &Database, request: &Request) -> Result<Django, Vec<String>> {
+        let (wanted, maps) = (request.table.as_deref(), &request.maps);
+        let groups = request.roles == Roles::Keep;
+        let media = request.media_url.clone().unwrap_or_else(|| MEDIA.to_owned());
         let table = match wanted {
             Some(_) => database.table(wanted, &[]).await.map_err(|fault| vec![fault])?,
             None => found(database).await.map_err(|fault| vec![fault])?,
@@ -38,7 +42,7 @@ impl Django {
         let asked = groups && columns.column("role").is_none() && !columns.stays_empty("role");
         let groups =
             if asked { memberships(database, &table).await.map_err(|fault| vec![fault])? } else { None };
-        Ok(Django { table, columns, groups })
+        Ok(Django { table, columns, groups, media })
     }
 
     /// What is asked for beside the columns.
@@ -49,6 +53,12 @@ impl Django {
     /// The user of a row.
     pub fn record(&self, row: &Map<String, Value>) -> Result<Record, Vec<String>> {
         let mut record = self.columns.record(row)?;
+        // The column of a picture holds the name of its file; the application shows it behind its MEDIA_URL.
+        if let Some(avatar) =
+            record.avatar.as_mut().filter(|name| !name.starts_with('/') && !name.contains("://"))
+        {
+            avatar.insert_str(0, &self.media);
+        }
         let groups = row.get(GROUPS).and_then(Value::as_str).unwrap_or_default();
         match groups.split(BETWEEN).collect::<Vec<_>>().as_slice() {
             [] | [""] => {}

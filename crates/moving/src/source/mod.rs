@@ -117,6 +117,8 @@ pub struct Request {
     pub hashes: Option<PathBuf>,
     /// Firebase: the parameters of its hashes.
     pub parameters: Option<PathBuf>,
+    /// Django: its `MEDIA_URL`, which goes before the names of pictures; none = `/media/`.
+    pub media_url: Option<String>,
 }
 
 /// Where the rows are.
@@ -326,6 +328,7 @@ fn misplaced(kind: Kind, request: &Request, in_database: bool) -> Vec<String> {
         (!request.maps.is_empty(), "--map", mapped),
         (request.hashes.is_some(), "--hashes", kind == Kind::Auth0),
         (request.parameters.is_some(), "--parameters", kind == Kind::Firebase),
+        (request.media_url.is_some(), "--media-url", kind == Kind::Django),
     ] {
         if given && !fits {
             faults.push(format!("{option} says nothing about --from {name} of this kind"));
@@ -342,8 +345,7 @@ async fn in_database(
     let wanted = request.table.as_deref();
     let one = |fault: String| vec![fault];
     if kind == Kind::Django {
-        let groups = request.roles == Roles::Keep;
-        let django = Django::open(&database, wanted, &request.maps, groups).await?;
+        let django = Django::open(&database, request).await?;
         let used = django.columns.used().map(str::to_owned).collect();
         let whence = Whence::Table(database, django.table.clone(), used, django.computed());
         return Ok((whence, Shape::Django(django)));

@@ -119,9 +119,12 @@ async fn a_custom_user_table_of_django_is_found_with_its_own_columns() {
     assert_eq!(users[0].uuid.unwrap().to_string(), "0f3b1c62-6f0a-4c5e-9d7a-2b8f3e1d4c5a");
     assert_eq!(
         (users[0].phone_number.as_deref(), users[0].avatar.as_deref()),
-        (Some("+34 600"), Some("a.png"))
+        (Some("+34 600"), Some("/media/a.png"))
     );
     assert_eq!(users[0].attributes.as_ref().unwrap()["bio"], "x");
+    let elsewhere = Request { media_url: Some("https://cdn.example/".to_owned()), ..request(Kind::Django) };
+    let users = records(read_file(&path, elsewhere).await.unwrap());
+    assert_eq!(users[0].avatar.as_deref(), Some("https://cdn.example/a.png"));
 }
 
 /// Statements that make the tables of Prisma, TypeORM and Sequelize, for SQLite; the table, and the user's first name.

@@ -74,6 +74,9 @@ pub struct SourceArgs {
     /// Firebase: the password hash parameters, as the console shows them
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
+    /// Django: its MEDIA_URL, which goes before the names of pictures; /media/ when left out
+    #[arg(long, value_name = "PREFIX")]
+    media_url: Option<String>,
     /// Take roles, permissions and staff marks over
     #[arg(long)]
     with_roles: bool,
@@ -114,6 +117,7 @@ impl SourceArgs {
             },
             hashes: self.hashes.clone(),
             parameters: self.parameters.clone(),
+            media_url: self.media_url.clone(),
         };
         let (location, name, spooled) = self.locate(config).await?;
         let source = Source::open(location, request).await.map_err(|mut faults| {
