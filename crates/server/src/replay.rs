@@ -21,7 +21,9 @@ use domain::secret::SecretBytes;
 use domain::time::Moment;
 use domain::token::{Algorithm, Key, KeySet};
 use domain::user::Status;
-use engine::{Chance, Clock, Engine, Entries, HashSettings, ImportOrder, Newcomer, Place, Settings, UserChange, Who};
+use engine::{
+    Chance, Clock, Engine, Entries, HashSettings, ImportOrder, Newcomer, Place, Settings, UserChange, Who,
+};
 use http::{Request, Response};
 use serde_json::Value;
 use std::sync::Arc;

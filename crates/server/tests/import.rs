@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use testbed::Cluster;
-use world::{Home, PATIENCE};
 use world::console::{command, run, run_with};
+use world::{Home, PATIENCE};
 
 /// MD5, SHA-1 and salted SHA-256 of "password", as PHP, Rails and Django applications once kept them.
 const WEAK: [(&str, &str, &str); 3] = [
@@ -100,7 +100,9 @@ fn what_was_wrapped_before_a_crash_is_not_wrapped_again() {
     let spool = home.path("data/import-wrapped");
     let whole = || -> Vec<String> {
         let text = std::fs::read_to_string(&spool).unwrap_or_default();
-        text.split_inclusive('\n').filter_map(|line| Some(line.strip_suffix('\n')?.split_once(' ')?.1.to_owned())).collect()
+        text.split_inclusive('\n')
+            .filter_map(|line| Some(line.strip_suffix('\n')?.split_once(' ')?.1.to_owned()))
+            .collect()
     };
     let mut slow = command(&home, &["user", "import", "users.jsonl"]);
     let mut child = slow.env("COUNTERSIGN_HASHING__MEMORY_KIB", "131072").spawn().unwrap();
@@ -125,12 +127,14 @@ fn an_import_that_is_killed_leaves_nobody_or_everybody_and_a_second_run_everybod
     // SEC-117
     const USERS: usize = 20_000;
     let home = Home::new();
-    let line = |n: usize| format!("{{\"id\":{},\"username\":\"u{n}\",\"email\":\"u{n}@example.com\"}}\n", n + 1);
+    let line =
+        |n: usize| format!("{{\"id\":{},\"username\":\"u{n}\",\"email\":\"u{n}@example.com\"}}\n", n + 1);
     home.write("users.jsonl", &(0..USERS).map(line).collect::<String>());
     run(&home, &["user", "list"]).ok();
     let mut none = 0;
     for millis in [30, 100, 200, 400, 700, 1000] {
-        let mut child = command(&home, &["user", "import", "users.jsonl"]).stdout(Stdio::null()).spawn().unwrap();
+        let mut child =
+            command(&home, &["user", "import", "users.jsonl"]).stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(millis));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -213,7 +217,10 @@ fn a_postgresql_is_read_with_a_password_that_no_command_line_shows() {
     let (password, place) = rest.split_once('@').unwrap();
     let url = format!("postgres://{user}@{place}");
     let refused = run(&home, &["user", "import", &open, "--from", "sql"]);
-    assert!(refused.code == 2 && refused.err.contains("PGPASSWORD") && !refused.err.contains(password), "{refused:?}");
+    assert!(
+        refused.code == 2 && refused.err.contains("PGPASSWORD") && !refused.err.contains(password),
+        "{refused:?}"
+    );
     let output = command(&home, &["user", "import", &url, "--from", "sql", "--map", "email=mail", "--json"])
         .env("PGPASSWORD", password)
         .output()
