@@ -37,3 +37,4 @@ pub use route::{BODY_LIMIT, PathPattern, Route};
 pub use say::{Asked, default_status};
 pub use slot::slot_names;
 pub use switchboard::{Found, Place, Switchboard};
+pub use take::Take;

@@ -1,71 +1,45 @@
 //! How is a transcript replayed against a server that already runs, ours or the original?
 
+use crate::outgoing::{Destination, Dialer, Reach, Unasked, Unread, public_roots, read_body};
 use crate::replay::{Played, converse};
 use bytes::Bytes;
 use dialect::transcript::{Act, Kept, Ready, Transcript};
-use http::{Request, Response, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use std::sync::Arc;
+use http::{Request, Response, header};
+use http_body_util::Full;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::RootCertStore;
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 /// For connecting, sending and reading together.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest head of an answer, in bytes.
-const MAX_HEAD: usize = 64 << 10;
-
 /// A running server.
 pub struct Target {
-    /// Without brackets.
-    host: String,
-    port: u16,
-    /// Absent: in clear.
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    dialer: Dialer,
 }
 
 impl Target {
     /// Reads `http://host[:port]` or `https://host[:port]`. Refused: another scheme, a path, no host.
     pub fn parse(url: &str) -> Result<Target, String> {
-        Target::trusting(url, RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+        Target::trusting(url, public_roots())
     }
 
     /// As [`Target::parse`], with these authorities instead of the public ones.
     pub fn trusting(url: &str, roots: RootCertStore) -> Result<Target, String> {
-        let uri: Uri = url.parse().map_err(|_| format!("{url} is not a URL"))?;
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(format!("{url}: give the server's address without a path"));
+        let told = |why: String| format!("{url}: {why}");
+        let destination = Destination::parse(url).map_err(told)?;
+        if !destination.path.is_empty() || url.contains('?') {
+            return Err(told("give the server's address without a path".to_owned()));
         }
-        let host = uri.host().ok_or_else(|| format!("{url} names no host"))?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let (tls, port) = match uri.scheme_str() {
-            Some("http") => (None, 80),
-            Some("https") => (Some(connector(&host, roots).map_err(|why| format!("{url}: {why}"))?), 443),
-            _ => return Err(format!("{url}: write http:// or https://")),
-        };
-        Ok(Target { host, port: uri.port_u16().unwrap_or(port), tls })
+        // Whoever types the address means it.
+        Ok(Target { dialer: Dialer::new(destination, Reach::Any, roots).map_err(told)? })
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.authority())
-    }
-
-    /// As in the `Host` field: the usual port is not named.
-    fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        let usual = if self.tls.is_some() { 443 } else { 80 };
-        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+        let destination = self.dialer.destination();
+        format!("{}://{}", if destination.is_https() { "https" } else { "http" }, destination.authority)
     }
 
     /// Plays a conversation. Tokens, moments and UUIDs are compared by kind.
@@ -92,57 +66,35 @@ impl Target {
 
     /// Sends one request on a connection of its own. `Host` is added when it is missing.
     ///
-    /// Refused, in a sentence: no answer within 30 s, a head of more than 64 KiB, a body of more than 1 MiB.
+    /// Refused, in a sentence: no answer within 30 s, a head of more than 16 KiB, a body of more than 1 MiB.
     pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
-        tokio::time::timeout(PATIENCE, self.connect_and_say(request))
-            .await
-            .unwrap_or_else(|_| Err(format!("{} did not answer in {} s", self.url(), PATIENCE.as_secs())))
+        let asked = tokio::time::timeout(PATIENCE, self.ask(request)).await;
+        asked.unwrap_or_else(|_| Err(format!("it did not answer in {} s", PATIENCE.as_secs()))).map_err(
+            |why| {
+                let url = self.url();
+                format!("{url}: {why}")
+            },
+        )
     }
 
-    async fn connect_and_say(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
-        let failed = |error: std::io::Error| format!("can not connect to {}: {error}", self.url());
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(failed)?;
-        match &self.tls {
-            None => self.say(stream, request).await,
-            Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await.map_err(failed)?;
-                self.say(stream, request).await
-            }
-        }
-    }
-
-    async fn say<S>(&self, stream: S, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let broken = |error: hyper::Error| format!("{}: {error}", self.url());
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(broken)?;
-        // Ends with this function, whatever becomes of the answer.
-        let mut driving = JoinSet::new();
-        driving.spawn(connection);
+    async fn ask(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
         if !request.headers().contains_key(header::HOST) {
-            let host = self.authority().parse().map_err(|_| format!("{}: a broken host", self.url()))?;
-            request.headers_mut().insert(header::HOST, host);
+            let host = self.dialer.destination().authority.as_str().parse();
+            request.headers_mut().insert(header::HOST, host.map_err(|_| "a broken host".to_owned())?);
         }
-        let (parts, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| format!("{}: the answer: {error}", self.url()))?.to_bytes();
+        let unreached = |_| "it can not be reached, or its certificate is not trusted".to_owned();
+        let mut line = self.dialer.open(PATIENCE).await.map_err(unreached)?;
+        let (parts, body) = match line.ask(request).await {
+            Ok(response) => response.into_parts(),
+            Err(Unasked::Unsent(_)) => return Err("it closed the connection".to_owned()),
+            Err(Unasked::Failed(error)) => return Err(error.to_string()),
+        };
+        let body = read_body(body, MAX_ANSWER).await.map_err(|fault| match fault {
+            Unread::TooLarge => format!("the body of the answer has more than {MAX_ANSWER} bytes"),
+            Unread::Broken => "the body of the answer ends too early".to_owned(),
+        })?;
         Ok(Response::from_parts(parts, body))
     }
-}
-
-fn connector(host: &str, roots: RootCertStore) -> Result<(TlsConnector, ServerName<'static>), String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    Ok((TlsConnector::from(Arc::new(config)), name))
 }
 
 /// What only a server in memory can do is refused by name.
@@ -162,7 +114,15 @@ fn carried(act: &Act) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Bytes, Full, MAX_ANSWER, Request, RootCertStore, Target};
+    use crate::outgoing::fake::{Act, Fake, ok, speak};
+    use std::sync::{Arc, Mutex};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
     #[test]
     fn only_addresses_of_servers_are_targets() {
@@ -176,6 +136,53 @@ mod tests {
         }
         for url in ["example.com", "http://example.com/api", "http://example.com?a", "ftp://x", ""] {
             assert!(Target::parse(url).is_err(), "{url}");
+        }
+    }
+
+    fn get() -> Request<Full<Bytes>> {
+        Request::get("/a").body(Full::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_behind_tls_is_asked_when_its_certificate_is_trusted() {
+        let pem = |bytes: &[u8]| CertificateDer::from_pem_slice(bytes).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../tests/mail/tls/server.key")).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![pem(include_bytes!("../tests/mail/tls/server.pem"))], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    drop(speak(stream, &Act::Say(ok("{}")), &Mutex::default()).await);
+                }
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(pem(include_bytes!("../tests/mail/tls/ca.pem"))).unwrap();
+        let answer = Target::trusting(&url, roots).unwrap().exchange(get()).await.unwrap();
+        assert_eq!(answer.body().as_ref(), b"{}");
+        let refused = Target::parse(&url).unwrap().exchange(get()).await.unwrap_err();
+        assert!(refused.contains("not trusted"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_or_ends_too_early_is_refused() {
+        let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", MAX_ANSWER + 1);
+        for (answer, why) in [
+            ([large.into_bytes(), vec![b' '; MAX_ANSWER + 1]].concat(), "more than"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx".to_vec(), "too early"),
+            (b"nonsense".to_vec(), "invalid"),
+        ] {
+            let fake = Fake::new(Act::Say(answer)).await;
+            let refused = Target::parse(&fake.url()).unwrap().exchange(get()).await.unwrap_err();
+            assert!(refused.contains(why), "{refused}");
         }
     }
 }

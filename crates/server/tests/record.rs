@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+#[path = "record/openapi.rs"]
+mod openapi;
+#[path = "record/proxy.rs"]
+mod proxy;
 mod world;
 
 use bytes::Bytes;

@@ -8,6 +8,7 @@ mod fill;
 pub mod gives;
 mod moments;
 mod noes;
+pub mod openapi;
 pub mod people;
 pub mod routes;
 mod shapes;

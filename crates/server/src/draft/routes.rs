@@ -95,22 +95,35 @@ fn joined(found: Vec<Endpoint>, recording: &Recording) -> Vec<Endpoint> {
     good
 }
 
-/// What the good exchanges of an endpoint have in common.
-struct Heard<'a> {
-    endpoint: &'a Endpoint,
-    fields: BTreeSet<&'static str>,
-    gives_tokens: bool,
-    sends_refresh: bool,
-    with_access: bool,
-    about_user: bool,
-    has_file: bool,
-    created: bool,
-    says_flag: bool,
-    always_both: bool,
+/// What the good exchanges of an endpoint have in common, or what a document says of it.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Method.
+    pub method: String,
+    /// Path pattern.
+    pub path: String,
+    /// What its inputs are, by the words of [`field_word`].
+    pub fields: BTreeSet<&'static str>,
+    /// Whether a yes holds tokens.
+    pub gives_tokens: bool,
+    /// Whether a refresh token is sent.
+    pub sends_refresh: bool,
+    /// Whether an access token is always sent.
+    pub with_access: bool,
+    /// Whether a yes speaks of the user.
+    pub about_user: bool,
+    /// Whether a file is sent.
+    pub has_file: bool,
+    /// Whether a yes is 201.
+    pub created: bool,
+    /// Whether a yes holds a yes or no.
+    pub says_flag: bool,
+    /// Whether address and user name are always sent both.
+    pub always_both: bool,
 }
 
-impl<'a> Heard<'a> {
-    fn of(endpoint: &'a Endpoint, recording: &Recording, people: &People) -> Option<Heard<'a>> {
+impl Heard {
+    fn of(endpoint: &Endpoint, recording: &Recording, people: &People) -> Option<Heard> {
         let good = |at: &&usize| recording.exchanges[**at].answered.is_good();
         let goods: Vec<(usize, &Exchange)> =
             endpoint.all.iter().filter(good).map(|at| (*at, &recording.exchanges[*at])).collect();
@@ -131,9 +144,10 @@ impl<'a> Heard<'a> {
         let fields = goods
             .iter()
             .flat_map(|(_, one)| inputs(one))
-            .filter_map(|(name, _)| word(words::field(last(&name))?));
+            .filter_map(|(name, _)| field_word(words::field(last(&name))?));
         Some(Heard {
-            endpoint,
+            method: endpoint.method.clone(),
+            path: endpoint.path.clone(),
             fields: fields.collect(),
             gives_tokens,
             sends_refresh,
@@ -161,14 +175,14 @@ impl<'a> Heard<'a> {
     }
 
     fn names(&self, verb: Verb) -> bool {
-        names(&self.endpoint.path, verb)
+        names(&self.path, verb)
     }
 
     /// The first rule that fits. The more telling come first.
-    fn verb(&self) -> Option<(Verb, Sure, String)> {
+    pub fn verb(&self) -> Option<(Verb, Sure, String)> {
         let (verb, why) =
             self.by_tokens().or_else(|| self.by_password()).or_else(|| self.by_what_it_does())?;
-        if self.endpoint.method == "GET" && !verb.only_looks() {
+        if self.method == "GET" && !verb.only_looks() {
             return None;
         }
         let sure = match (self.names(verb), why) {
@@ -213,7 +227,7 @@ impl<'a> Heard<'a> {
         if !self.takes("password") {
             return None;
         }
-        if self.endpoint.method == "DELETE" && self.with_access {
+        if self.method == "DELETE" && self.with_access {
             return Some((Verb::DeleteAccount, "it takes an access token and the password, and deletes"));
         }
         if self.with_access {
@@ -224,7 +238,7 @@ impl<'a> Heard<'a> {
     }
 
     fn by_what_it_does(&self) -> Option<(Verb, &'static str)> {
-        let method = self.endpoint.method.as_str();
+        let method = self.method.as_str();
         let only_email = self.takes("email") && self.fields.len() == 1;
         let profile = ["email", "username", "first_name", "last_name", "phone", "avatar"]
             .iter()
@@ -269,7 +283,8 @@ impl<'a> Heard<'a> {
     }
 }
 
-fn word(field: Field) -> Option<&'static str> {
+/// The word of a field among [`Heard::fields`]; none for what tells nothing about a verb.
+pub fn field_word(field: Field) -> Option<&'static str> {
     Some(match field {
         Field::Email => "email",
         Field::Username | Field::Login => "username",

@@ -160,6 +160,8 @@ pub struct Take {
     pub input: String,
     /// Where.
     pub from: String,
+    /// Other places of the same input.
+    pub also: Vec<String>,
     /// Whether it must be there.
     pub required: bool,
     /// Other keys with their values as TOML.

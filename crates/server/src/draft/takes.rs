@@ -174,7 +174,8 @@ fn who_word(field: Option<Field>, texts: &[String]) -> &'static str {
     }
 }
 
-fn plain_word(field: Field, verb: Verb) -> Option<&'static str> {
+/// The input of a verb that a field is by its name alone; none when the verb can not take it.
+pub fn plain_word(field: Field, verb: Verb) -> Option<&'static str> {
     let profile = matches!(verb, Verb::SignUp | Verb::UpdateProfile);
     let word = match field {
         Field::Email => "email",

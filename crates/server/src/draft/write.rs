@@ -403,7 +403,10 @@ fn route(route: &Route, out: &mut String) {
 
 fn take(take: &Take, out: &mut String) {
     take.notes.iter().for_each(|note| comment(out, note));
-    let _ = writeln!(out, "[route.take.{}]\nfrom = {}", key(&take.input), quoted(&take.from));
+    let places: Vec<String> =
+        std::iter::once(&take.from).chain(&take.also).map(|place| quoted(place)).collect();
+    let from = if take.also.is_empty() { places.concat() } else { format!("[{}]", places.join(", ")) };
+    let _ = writeln!(out, "[route.take.{}]\nfrom = {from}", key(&take.input));
     if take.required {
         out.push_str("required = true\n");
     }

@@ -1,5 +1,6 @@
 //! `countersign dialect`: list, show, check, test, record, openapi and schema.
 
+mod from_openapi;
 mod record;
 mod test;
 
@@ -43,6 +44,9 @@ pub enum DialectCommand {
     /// Turn real traffic into transcripts and a first draft of a dialect; what is secret is masked
     #[command(after_help = record::EXAMPLES)]
     Record(record::RecordArgs),
+    /// Draft a dialect from an OpenAPI document (3.0 or 3.1, JSON)
+    #[command(name = "from-openapi", after_help = from_openapi::EXAMPLES)]
+    FromOpenapi(from_openapi::FromOpenapiArgs),
     /// Print the OpenAPI 3.1 document of a dialect; a running server has it at /openapi/NAME.json
     Openapi {
         /// Name of a built-in dialect or of a folder under `dialects`
@@ -67,6 +71,7 @@ pub async fn run(command: DialectCommand, config: &Config, update: bool) -> Endi
             test::run(&args, Arc::new(dialect), update).await
         }
         DialectCommand::Record(args) => record::run(&args).await,
+        DialectCommand::FromOpenapi(args) => from_openapi::run(&args),
         DialectCommand::Openapi { name } => openapi(config, &name),
         DialectCommand::Schema => Ok(pretty(&dialect::schema::schema())),
     }
