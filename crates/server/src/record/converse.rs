@@ -7,7 +7,7 @@ use super::exchange::{Exchange, Fields, Recording, field, is_of_contract, media}
 use super::parts;
 use super::secrets::claims;
 use crate::draft::Draft;
-use crate::draft::people::{Facts, People, credentials, set_cookies};
+use crate::draft::people::{Facts, People, Person, credentials, set_cookies};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::command::Verb;
@@ -125,8 +125,40 @@ impl<'a> Conversation<'a> {
         {
             let _ = writeln!(out, "user: {record}");
         }
+        for record in self.others() {
+            let _ = writeln!(out, "user: {record}");
+        }
         for (number, at) in self.places.clone().into_iter().enumerate() {
             self.exchange(number, at, &mut out);
+        }
+        out
+    }
+
+    /// Other people whose id stands in a path: they have to be there, or a new account would get their id.
+    fn others(&self) -> Vec<Value> {
+        let people = &self.draft.people;
+        let own: Vec<String> = people.list.get(self.person).into_iter().flat_map(ids_of).collect();
+        let mut seen: Vec<String> = Vec::new();
+        let mut out = Vec::new();
+        for at in &self.places {
+            for segment in self.recording.exchanges[*at].asked.path().split('/') {
+                let is_number = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit());
+                if !is_number || own.iter().any(|id| id == segment) || seen.iter().any(|id| id == segment) {
+                    continue;
+                }
+                seen.push(segment.to_owned());
+                let other = people.list.iter().find(|person| ids_of(person).iter().any(|id| id == segment));
+                match other.and_then(|person| person.record(&common(people))) {
+                    Some(record) => out.push(record),
+                    None if self.is_new() => {
+                        let id = segment.parse::<i64>().ok().filter(|id| *id > 0);
+                        out.extend(
+                            id.map(|id| serde_json::json!({"id": id, "username": format!("somebody{id}")})),
+                        );
+                    }
+                    None => {}
+                }
+            }
         }
         out
     }
@@ -319,6 +351,12 @@ impl<'a> Conversation<'a> {
             _ => value.clone(),
         }
     }
+}
+
+/// The ids by which a person is known.
+fn ids_of(person: &Person) -> Vec<String> {
+    let slots = ["user.id", "user.uuid", "user.other_id"];
+    slots.into_iter().filter_map(|slot| person.facts.get(slot)).map(plain).collect()
 }
 
 /// A value as `>>> keep` keeps it.
