@@ -102,7 +102,7 @@ fn headers(old: &Parts<'_>, new: &Parts<'_>, how: How<'_>, out: &mut Vec<Differe
             "allow" => methods(&was) == methods(&is),
             _ => masked(&was.join("\n")) == masked(&is.join("\n")),
         };
-        if !same && !(how.by_kind && foreign) {
+        if !(same || how.by_kind && foreign) {
             out.push(Difference::new(&format!("header {name}"), was.join(", "), is.join(", ")));
         }
     }

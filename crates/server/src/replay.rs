@@ -360,11 +360,8 @@ fn kept_from(after: &[Step]) -> Vec<String> {
         Step::Act(_, act) => Some(act),
         Step::Exchange(_) => None,
     });
-    acts.filter_map(|act| match act {
-        Act::Keep(_, pointer) => Some(pointer.clone()),
-        _ => None,
-    })
-    .collect()
+    acts.filter_map(|act| if let Act::Keep(_, pointer) = act { Some(pointer.clone()) } else { None })
+        .collect()
 }
 
 /// Holds an answer against the expected one.

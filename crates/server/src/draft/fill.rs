@@ -1,5 +1,7 @@
 //! How do the parts of a sketch come together from a recording?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "JSON of other types has no slots")]
+
 use super::gives::{Sample, literal, template};
 use super::noes;
 use super::people::{Facts, People, input, set_cookies};

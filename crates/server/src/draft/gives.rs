@@ -3,6 +3,8 @@
 //! Every answer is a sample. A value that a slot explains in all samples becomes that slot; what is the same everywhere
 //! stays as it is; what varies and nothing explains is left to a person.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "JSON of other types has no slots")]
+
 use super::moments::{Written, written};
 use super::people::{Facts, Given, People, is_about};
 use super::words;
@@ -284,7 +286,7 @@ fn by_id(facts: &Facts, value: &Value, out: &mut Vec<Way>) {
     let id = facts.get("user.id");
     match value {
         Value::Number(_) if id == Some(value) => out.push(way("user.id", "")),
-        Value::String(text) if id.is_some_and(|id| id.to_string() == *text) => {
+        Value::String(text) if id.and_then(Value::as_i64).is_some_and(|id| text.parse() == Ok(id)) => {
             out.push(way("user.id", "text"))
         }
         Value::String(_) if facts.get("user.uuid") == Some(value) => out.push(way("user.uuid", "")),

@@ -1,5 +1,7 @@
 //! In which form is a moment written?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "JSON of other types is no moment")]
+
 use domain::time::Moment;
 use serde_json::Value;
 

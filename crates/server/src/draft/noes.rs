@@ -1,5 +1,7 @@
 //! Which refusal is a no, and in which words is it said?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "other verbs and other JSON have no words of their own")]
+
 use super::gives::literal;
 use super::people::{People, credentials, input, inputs, last};
 use super::routes::Endpoint;

@@ -1,5 +1,7 @@
 //! Who speaks in a recording, what is known of them, and whose are the tokens?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "JSON of other types says nothing of a person")]
+
 use super::words::{self, Field};
 use crate::record::exchange::{Exchange, Recording, field};
 use crate::record::parts;

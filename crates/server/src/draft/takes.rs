@@ -1,5 +1,7 @@
 //! Which inputs does a route take, from where, and which of them must be there?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "what fits no line of the table is not taken")]
+
 use super::people::{People, Person, credentials, input, inputs, last};
 use super::routes::Endpoint;
 use super::sketch::Take;

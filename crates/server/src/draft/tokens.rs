@@ -12,6 +12,9 @@ const ALGORITHMS: [&str; 4] = ["HS256", "ES256", "RS256", "EdDSA"];
 /// Claims whose value is the machine's and not the user's.
 const MOMENTS: [(&str, &str); 2] = [("exp", "{expires}"), ("iat", "{issued}")];
 
+/// Header and claims of a token, and where it was given.
+type Signed = (Map<String, Value>, Map<String, Value>, usize);
+
 /// The tokens of one kind, as a plan; none when no answer gave one.
 pub fn token(recording: &Recording, people: &People, is_refresh: bool) -> Option<Token> {
     let given = people.tokens.iter().filter(|(_, given)| given.is_refresh == is_refresh);
@@ -20,7 +23,7 @@ pub fn token(recording: &Recording, people: &People, is_refresh: bool) -> Option
     if given.is_empty() {
         return None;
     }
-    let signed: Vec<(Map<String, Value>, Map<String, Value>, usize)> =
+    let signed: Vec<Signed> =
         given.iter().filter_map(|(text, at)| Some((jose(text)?, claims(text)?, *at))).collect();
     let mut plan = Token::default();
     let Some((header, _, _)) = signed.first() else {
@@ -50,7 +53,7 @@ fn head(header: &Map<String, Value>, plan: &mut Token) {
 }
 
 /// From making to end; the usual one, in seconds.
-fn lifetime(signed: &[(Map<String, Value>, Map<String, Value>, usize)], recording: &Recording) -> i64 {
+fn lifetime(signed: &[Signed], recording: &Recording) -> i64 {
     let mut all: Vec<i64> = signed
         .iter()
         .filter_map(|(_, claims, at)| {
@@ -69,7 +72,7 @@ fn lifetime(signed: &[(Map<String, Value>, Map<String, Value>, usize)], recordin
 }
 
 fn claims_template(
-    signed: &[(Map<String, Value>, Map<String, Value>, usize)],
+    signed: &[Signed],
     recording: &Recording,
     people: &People,
     notes: &mut Vec<String>,

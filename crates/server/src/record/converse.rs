@@ -3,6 +3,8 @@
 //! One conversation for each person, in order, and one for what nobody in particular asked. A token that an answer gave
 //! and a later request sends is kept by name, and so are the ids of accounts that the conversation makes.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "JSON of other types stays as it is")]
+
 use super::exchange::{Exchange, Fields, Recording, field, is_of_contract, media};
 use super::parts;
 use super::secrets::claims;

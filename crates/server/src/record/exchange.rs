@@ -103,12 +103,13 @@ const MACHINE: [&str; 30] = [
 /// Whether an answer field is one of a contract.
 pub fn is_of_contract(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    !MACHINE.contains(&name.as_str())
-        && !["access-control-", "cf-", "x-ratelimit", "ratelimit", "x-runtime", "server-timing"]
-            .iter()
-            .any(|start| name.starts_with(start))
-        && !(name == "x-content-type-options" && value == "nosniff")
-        && !(name == "referrer-policy" && value == "no-referrer")
+    let starts = ["access-control-", "cf-", "x-ratelimit", "ratelimit", "x-runtime", "server-timing"];
+    let ours = matches!(
+        (name.as_str(), value),
+        ("x-content-type-options", "nosniff") | ("referrer-policy", "no-referrer")
+    );
+    let machine = MACHINE.contains(&name.as_str()) || starts.iter().any(|start| name.starts_with(start));
+    !machine && !ours
 }
 
 /// The first header field of a name.
@@ -172,7 +173,7 @@ impl Exchange {
                 .contains(&kind.as_str())
                 || ["image/", "font/", "audio/", "video/"].iter().any(|family| kind.starts_with(family));
         let looks = self.asked.method == "GET" || self.asked.method == "HEAD";
-        !preflight && !(looks && shown && self.answered.is_good()) && self.answered.status != 304
+        !(preflight || looks && shown && self.answered.is_good() || self.answered.status == 304)
     }
 }
 

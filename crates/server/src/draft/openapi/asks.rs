@@ -1,5 +1,7 @@
 //! Which inputs does an operation describe?
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "other verbs do not take it")]
+
 use super::super::sketch::Take;
 use super::super::takes::plain_word;
 use super::super::words::{self, Field};
