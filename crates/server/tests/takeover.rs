@@ -24,6 +24,8 @@ mod front;
 #[path = "interop/http.rs"]
 #[expect(dead_code, reason = "shared with other tests, which use more of it")]
 mod http;
+#[path = "takeover/recording.rs"]
+mod recording;
 #[path = "takeover/server.rs"]
 mod server;
 #[path = "takeover/stages.rs"]
@@ -60,6 +62,18 @@ fn the_django_application_says_what_its_dialects_say() {
 fn the_nest_application_says_what_its_dialects_say() {
     alike::check(Kind::Nest, "nest-passport", 120);
     alike::check(Kind::Nest, "auths-v1", 0);
+}
+
+#[test]
+fn the_dialects_of_the_django_application_are_recorded_again() {
+    recording::check(Kind::Django, "password-generator");
+    recording::check(Kind::Django, "uk-travel");
+}
+
+#[test]
+fn the_dialects_of_the_nest_application_are_recorded_again() {
+    recording::check(Kind::Nest, "nest-passport");
+    recording::check(Kind::Nest, "auths-v1");
 }
 
 #[test]

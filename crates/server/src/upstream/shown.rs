@@ -9,6 +9,9 @@ use domain::rule::bearer::{self, Named};
 use domain::time::Moment;
 use engine::Shown;
 
+/// So much later than a request its answer's token can be issued, in milliseconds: more than `upstream_timeout` allows.
+const AHEAD: i64 = 60_000;
+
 /// What an answer says of its user, with whom its access token names. None: they name two different users, or the token is
 /// none of this contract.
 pub fn shown(mount: &Mount, told: &Told, now: Moment) -> Option<Shown> {
@@ -27,6 +30,8 @@ pub fn shown(mount: &Mount, told: &Told, now: Moment) -> Option<Shown> {
     };
     let Some(token) = &told.access else { return Some(shown) };
     let (contract, claims) = (&mount.contract, mount.keys.verify(token.expose()).ok()?);
+    // `now` may be the moment at which the request came, and the other clock may be ahead of ours.
+    let now = Moment::from_millis(now.millis().saturating_add(AHEAD));
     let same = match bearer::read(&claims, &contract.access.claims, contract, Some(now)).ok()?.user {
         Named::Id(id) => *shown.id.get_or_insert(UserId(id)) == UserId(id),
         Named::Uuid(uuid) => *shown.uuid.get_or_insert(uuid) == uuid,
