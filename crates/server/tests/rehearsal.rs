@@ -9,12 +9,13 @@ use bytes::Bytes;
 use countersign_server::mounts;
 use countersign_server::replay::{Stage, converse};
 use databases::on_postgres;
-use dialect::transcript::{Act, Kept, Ready, Transcript, difference, masked, rendered};
+use dialect::transcript::{Act, Kept, Ready, Transcript, difference};
 use engine::Place;
 use http::{Response, StatusCode};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use testbed::Lent;
 
 /// Where a conversation is kept, and how to see every byte of it.
@@ -68,23 +69,40 @@ impl Drop for Base {
     }
 }
 
-/// What cannot be told beforehand: nothing is counted in a rehearsal, so nobody is throttled or locked out.
-fn is_counted(response: &Response<Bytes>) -> bool {
-    response.status() == StatusCode::TOO_MANY_REQUESTS
+/// What can not be told beforehand: nothing is counted in a rehearsal, so nobody is throttled or locked out; and what only
+/// the database itself can refuse while it writes, which concerns administrators.
+fn can_be_told(dialect: &str, response: &Response<Bytes>) -> bool {
+    let status = response.status();
+    status != StatusCode::TOO_MANY_REQUESTS && !(dialect == "admin" && status == StatusCode::CONFLICT)
 }
 
-/// Without the cookie of the device, which a rehearsal does not give, and with what only a sign-up decides as a kind.
+/// Status, kind and shape: drawn values are not the same twice, and what they are is for the transcripts.
 fn said(response: &Response<Bytes>) -> String {
-    let text = masked(&rendered(response));
-    let kept = text.lines().filter(|line| !line.contains("csd_") && !line.contains("device"));
-    kept.collect::<Vec<_>>().join("\n")
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap()).unwrap_or_default();
+    let body =
+        serde_json::from_slice(response.body()).map_or_else(|_| "no JSON".to_owned(), |body| shape(&body));
+    format!("{} {kind}\n{body}", response.status())
+}
+
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let members = map.iter().map(|(name, value)| format!("{name}: {}", shape(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(shape).collect::<Vec<_>>().join(", ")),
+        Value::String(text) if text.len() < 16 => text.clone(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Null | Value::Bool(_) => value.to_string(),
+    }
 }
 
 /// Plays one file; gives how many requests there were, and every rehearsal that said something else or left a trace.
-async fn rehearsed(dialect: &str, path: &Path, (place, base): (Place, Base)) -> (usize, Vec<String>) {
+async fn rehearsed(name: &str, path: &Path, (place, base): (Place, Base)) -> (usize, Vec<String>) {
     let transcript = Transcript::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dialects");
-    let dialect = Arc::new(mounts::load_dialect(dialect, Some(&folder)).unwrap());
+    let dialect = Arc::new(mounts::load_dialect(name, Some(&folder)).unwrap());
     let stage = Stage::open_at(place, dialect, &transcript).await.unwrap();
     stage.prepare(&transcript).await.unwrap();
     let found = std::sync::Mutex::new((0, Vec::new()));
@@ -98,12 +116,8 @@ async fn rehearsed(dialect: &str, path: &Path, (place, base): (Place, Base)) -> 
         if trace {
             found.1.push(format!("{what}: left a trace"));
         }
-        let creates = answer.status() == StatusCode::CREATED;
-        if !is_counted(&answer) && !creates && said(&answer) != said(&rehearsed) {
+        if can_be_told(name, &answer) && said(&answer) != said(&rehearsed) {
             found.1.push(format!("{what}\n{}", difference(&said(&answer), &said(&rehearsed))));
-        }
-        if creates && rehearsed.status() != answer.status() {
-            found.1.push(format!("{what}: {} and not {}", rehearsed.status(), answer.status()));
         }
         Ok(answer)
     };
@@ -132,28 +146,28 @@ async fn check(dialect: &str, base: fn() -> (Place, Base)) {
 }
 
 macro_rules! suite {
-    ($($test:ident $dialect:literal)*) => {
-        mod sqlite { $(
+    ($place:ident: $($test:ident $dialect:literal)*) => {
+        mod $place { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::check($dialect, super::Base::sqlite).await;
-            }
-        )* }
-
-        mod postgres { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                super::check($dialect, super::Base::postgres).await;
+                super::check($dialect, super::Base::$place).await;
             }
         )* }
     };
 }
 
-suite! {
+suite! { sqlite:
     native "native"
     admin "admin"
     password_generator "password-generator"
     uk_travel "uk-travel"
     auths_v1 "auths-v1"
     nest_passport "nest-passport"
+}
+
+// Looking at every row of every table takes its time there.
+suite! { postgres:
+    admin "admin"
+    uk_travel "uk-travel"
+    auths_v1 "auths-v1"
 }

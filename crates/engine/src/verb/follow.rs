@@ -45,8 +45,11 @@ pub struct Shown {
     pub avatar: Option<Option<String>>,
     /// When the account was made there; kept for a user who is new here.
     pub created_at: Option<Moment>,
-    /// Custom attributes; those that are not said stay.
+    /// Custom attributes; those that are not said stay. Taken over are only those that the contract gives to everybody or
+    /// that the user has here already: others could be marks of staff.
     pub attributes: Map<String, Value>,
+    /// Custom attributes that the user typed into inputs of the contract.
+    pub typed: Map<String, Value>,
 }
 
 /// What a good answer of the application before has made true. A closed list.
@@ -59,6 +62,8 @@ pub enum Follow {
         /// As typed.
         password: Secret,
     },
+    /// This user came in with the password that is known here.
+    CameIn(Box<Shown>),
     /// This account was made.
     SignedUp {
         /// The user.
@@ -130,7 +135,7 @@ pub(crate) async fn follow(
     at: Moment,
 ) -> Result<Followed, NotFollowed> {
     let verb = match &what {
-        Follow::SignedIn { .. } => Verb::SignIn,
+        Follow::SignedIn { .. } | Follow::CameIn(_) => Verb::SignIn,
         Follow::SignedUp { .. } => Verb::SignUp,
         Follow::ProfileChanged(_) => Verb::UpdateProfile,
         Follow::PasswordChanged(_) => Verb::ChangePassword,
@@ -140,7 +145,12 @@ pub(crate) async fn follow(
     // Tokens that it gives with its answer are as old as that second.
     turn.scene.now = Moment::from_seconds(at.seconds());
     match what {
-        Follow::SignedIn { shown, password } => turn.follow_user(&shown, Some(&password), None).await,
+        Follow::SignedIn { shown, password } => {
+            let followed = turn.follow_user(&shown, Some(&password), None).await?;
+            turn.follow_entry(&shown).await?;
+            Ok(followed)
+        }
+        Follow::CameIn(shown) => turn.follow_entry(&shown).await,
         Follow::SignedUp { shown, password } => turn.follow_user(&shown, password.as_ref(), None).await,
         Follow::ProfileChanged(shown) => turn.follow_profile(&shown).await,
         Follow::PasswordChanged(password) => turn.follow_password(&password).await,
@@ -168,7 +178,7 @@ impl Turn<'_> {
                 Some(password) => self.other_hash(&mut known, &account, password).await?,
                 None => None,
             };
-            let edit = differing(shown, &account.user);
+            let edit = self.differing(shown, &account.user);
             if edit.is_empty() && hash.is_none() {
                 return Ok(Followed::Nothing);
             }
@@ -183,6 +193,17 @@ impl Turn<'_> {
             }
         }
         Err(Fault::Contended("following the application before").into())
+    }
+
+    /// Notes when the user came in last, and nothing else: that is no news for the trail.
+    async fn follow_entry(&self, shown: &Shown) -> Result<Followed, NotFollowed> {
+        let Some(account) = self.meant(shown).await? else { return Ok(Followed::Nothing) };
+        let (user, at) = (account.user.id, self.scene.now);
+        if account.user.last_login_at.is_none_or(|last| last < at) {
+            // It relies on nothing.
+            self.record(vec![Change::NoteSignIn { user, at }]).await?.ok();
+        }
+        Ok(Followed::Nothing)
     }
 
     async fn follow_profile(&self, shown: &Shown) -> Result<Followed, NotFollowed> {
@@ -326,7 +347,10 @@ impl Turn<'_> {
     fn newcomer_of(&self, shown: &Shown, password_hash: Option<StoredHash>) -> Result<NewUser, NotFollowed> {
         let start = &self.caller.contract.newcomer;
         let mut attributes = start.attributes.clone();
-        attributes.extend(shown.attributes.iter().filter(|(_, value)| !value.is_null()).map(own));
+        let is_plain =
+            |(name, value): &(&String, &Value)| start.attributes.contains_key(*name) && !value.is_null();
+        attributes.extend(shown.attributes.iter().filter(is_plain).map(own));
+        attributes.extend(shown.typed.iter().filter(|(_, value)| !value.is_null()).map(own));
         let username = named(shown.username.as_deref(), UsernameKey::parse);
         let email = named(shown.email.as_deref(), EmailKey::parse);
         if username.is_none() && email.is_none() {
@@ -351,6 +375,45 @@ impl Turn<'_> {
             last_login_at: None,
             created_at: shown.created_at.unwrap_or(self.scene.now),
         })
+    }
+
+    /// What was said and is otherwise here.
+    fn differing(&self, shown: &Shown, user: &User) -> UserEdit {
+        let mut edit = UserEdit::default();
+        if let Some(named) = named(shown.username.as_deref(), UsernameKey::parse)
+            && user.username.as_ref() != Some(&named.0)
+        {
+            edit.username = Some(Some(named));
+        }
+        if let Some(named) = named(shown.email.as_deref(), EmailKey::parse)
+            && user.email.as_ref() != Some(&named.0)
+        {
+            edit.email = Some(Some(named));
+        }
+        edit.email_verified = shown.email_verified.filter(|verified| *verified != user.email_verified);
+        edit.first_name = shown.first_name.clone().filter(|name| *name != user.first_name);
+        edit.last_name = shown.last_name.clone().filter(|name| *name != user.last_name);
+        edit.phone_number = shown.phone_number.clone().filter(|number| *number != user.phone_number);
+        edit.avatar = shown.avatar.clone().filter(|avatar| *avatar != user.avatar);
+        edit.attributes =
+            Some(self.attributes(shown, user)).filter(|attributes| *attributes != user.attributes);
+        edit
+    }
+
+    /// The attributes that the user has from now on.
+    fn attributes(&self, shown: &Shown, user: &User) -> Map<String, Value> {
+        let common = &self.caller.contract.newcomer.attributes;
+        let is_plain = |name: &String| common.contains_key(name) || user.attributes.contains_key(name);
+        let said = shown.attributes.iter().filter(|(name, _)| is_plain(name));
+        let mut attributes = user.attributes.clone();
+        for (name, value) in said.chain(&shown.typed) {
+            if value.is_null() {
+                attributes.shift_remove(name);
+            } else {
+                attributes.insert(name.clone(), value.clone());
+            }
+        }
+        attributes
     }
 
     fn may_administer(&self, user: &User) -> bool {
@@ -381,34 +444,4 @@ fn own((name, value): (&String, &Value)) -> (String, Value) {
 /// The display form with its key; none for a text that can not be one.
 fn named<K>(text: Option<&str>, parse: fn(&str) -> Option<K>) -> Option<(String, K)> {
     text.and_then(|text| Some((text.trim().to_owned(), parse(text)?)))
-}
-
-/// What was said and is otherwise here.
-fn differing(shown: &Shown, user: &User) -> UserEdit {
-    let mut edit = UserEdit::default();
-    if let Some(named) = named(shown.username.as_deref(), UsernameKey::parse)
-        && user.username.as_ref() != Some(&named.0)
-    {
-        edit.username = Some(Some(named));
-    }
-    if let Some(named) = named(shown.email.as_deref(), EmailKey::parse)
-        && user.email.as_ref() != Some(&named.0)
-    {
-        edit.email = Some(Some(named));
-    }
-    edit.email_verified = shown.email_verified.filter(|verified| *verified != user.email_verified);
-    edit.first_name = shown.first_name.clone().filter(|name| *name != user.first_name);
-    edit.last_name = shown.last_name.clone().filter(|name| *name != user.last_name);
-    edit.phone_number = shown.phone_number.clone().filter(|number| *number != user.phone_number);
-    edit.avatar = shown.avatar.clone().filter(|avatar| *avatar != user.avatar);
-    let mut attributes = user.attributes.clone();
-    for (name, value) in &shown.attributes {
-        if value.is_null() {
-            attributes.shift_remove(name);
-        } else {
-            attributes.insert(name.clone(), value.clone());
-        }
-    }
-    edit.attributes = Some(attributes).filter(|attributes| *attributes != user.attributes);
-    edit
 }

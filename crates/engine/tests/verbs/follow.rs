@@ -18,7 +18,8 @@ fn ana() -> Shown {
         username: Some("ana".into()),
         email: Some("Ana@Example.com".into()),
         first_name: Some("Ana".into()),
-        attributes: json!({"plan": "gold"}).as_object().unwrap().clone(),
+        attributes: json!({"is_staff": true}).as_object().unwrap().clone(),
+        typed: json!({"plan": "gold"}).as_object().unwrap().clone(),
         ..Shown::default()
     }
 }
@@ -46,7 +47,7 @@ async fn who_came_in_there_is_here_with_the_same_id_and_password_and_no_role_of_
     let here = user(&world, "ana").await.unwrap();
     assert_eq!((here.id, here.role.as_str(), here.first_name.as_str()), (UserId(41), "author", "Ana"));
     assert_eq!((here.permissions, here.email_verified), (vec!["read".to_owned()], false));
-    assert_eq!(here.attributes["plan"], "gold");
+    assert_eq!(json!(here.attributes), json!({"plan": "gold"}));
     world.try_sign_in("ana", PASSWORD).await.unwrap();
     assert_eq!(world.try_sign_in("ana", OTHER).await.unwrap_err(), Refusal::InvalidCredentials);
     // The next one has the next id, and the same answer changes nothing more.
@@ -96,7 +97,8 @@ async fn fields_and_deletion_follow_and_nobody_becomes_another() {
         id: Some(ana_id),
         first_name: Some("Anna".into()),
         phone_number: Some(Some("+44".into())),
-        attributes: json!({"a": 1, "b": null}).as_object().unwrap().clone(),
+        attributes: json!({"is_superuser": true}).as_object().unwrap().clone(),
+        typed: json!({"a": 1, "b": null}).as_object().unwrap().clone(),
         ..Shown::default()
     };
     let done = follow(&world, Some(access(&token)), changed(shown)).await.unwrap();

@@ -10,7 +10,8 @@ use engine::Engine;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const ABOUT: &str = "\
+/// What is to be known before.
+pub const ABOUT: &str = "\
 A mount with `upstream = \"https://old.example\"` takes over from the application there, in three phases:
 
   shadow   the old application answers, byte for byte. This server rehearses each request beside it, counts in
@@ -40,7 +41,6 @@ Examples:
 
 /// What can be done about taking over.
 #[derive(Debug, Subcommand)]
-#[command(long_about = ABOUT)]
 pub enum MigrationCommand {
     /// Say who answers from now on: the old application, both, or this server alone
     #[command(after_help = PHASE_HELP, allow_missing_positional = true)]

@@ -102,7 +102,7 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Take over from another application in phases, each with a way back
-    #[command(subcommand)]
+    #[command(subcommand, after_help = migration::ABOUT)]
     Migration(migration::MigrationCommand),
     /// Copy everything into another database
     #[command(subcommand)]

@@ -1,11 +1,12 @@
 //! How are connections taken in, watched and brought to an end? (REL-12, REL-16, REL-27)
 
 use super::activity::Activity;
-use super::answer::answer;
+use super::answer::{answer, is_bare};
 use super::crowd::{Crowd, Seat};
 use super::guard::Guard;
 use super::headers::lines;
 use crate::App;
+use http::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -171,7 +172,12 @@ async fn connection(
         let (app, activity) = (app.clone(), Arc::clone(&activity));
         async move {
             let _busy = activity.busy();
-            Ok::<_, Infallible>(answer(&app, request, peer.ip()).await)
+            let is_http1 = request.version() < Version::HTTP_2;
+            let response = answer(&app, request, peer.ip()).await;
+            if is_http1 && is_bare(&response) {
+                activity.leave_next();
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let mut conn = pin!(builder.serve_connection(io, service));

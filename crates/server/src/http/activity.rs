@@ -14,6 +14,8 @@ pub struct Activity {
     /// Milliseconds after `began` when the last request ended.
     idle_since: AtomicU64,
     requests: AtomicU64,
+    /// Answers on their way out that have to stay as they are.
+    as_they_are: AtomicUsize,
 }
 
 impl Activity {
@@ -25,6 +27,7 @@ impl Activity {
             head_since: AtomicU64::new(1),
             idle_since: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            as_they_are: AtomicUsize::new(0),
         }
     }
 
@@ -49,6 +52,21 @@ impl Activity {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Busy(self)
+    }
+
+    /// An answer will be written that looks like one of the library and is none.
+    pub fn leave_next(&self) {
+        self.as_they_are.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether such an answer was announced and not written yet.
+    pub fn leaves_next(&self) -> bool {
+        self.as_they_are.load(Ordering::Acquire) > 0
+    }
+
+    /// Such an answer was written.
+    pub fn left(&self) {
+        self.as_they_are.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether no request was ever handed over.

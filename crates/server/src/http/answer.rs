@@ -82,6 +82,17 @@ impl Answer {
     }
 }
 
+/// Marks an answer of another server that goes out as it came.
+#[derive(Clone, Copy, Debug)]
+struct Foreign;
+
+/// Whether an answer looks on its way out as if the library had given it by itself, and is another server's.
+pub fn is_bare(response: &Response<Full<Bytes>>) -> bool {
+    response.extensions().get::<Foreign>().is_some()
+        && response.status().is_client_error()
+        && !response.headers().contains_key(header::X_CONTENT_TYPE_OPTIONS)
+}
+
 /// Answers a request, whatever happens: a panic inside is a 500 with the id of the request (REL-20).
 pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
     let began = Instant::now();
@@ -104,6 +115,9 @@ pub async fn answer(app: &App, request: Request<Incoming>, peer: IpAddr) -> Resp
         let length = HeaderValue::from(answer.response.body().len());
         answer.response.headers_mut().insert(header::CONTENT_LENGTH, length);
         *answer.response.body_mut() = Bytes::new();
+    }
+    if answer.foreign {
+        answer.response.extensions_mut().insert(Foreign);
     }
     if let Some(log) = app.log() {
         log.request(&Visit {
@@ -137,6 +151,9 @@ async fn respond(app: &App, gist: &Gist, parts: Parts, body: Incoming, from: Fro
     let (dialect, verb) = (way.mount().map(|mount| Arc::clone(&mount.dialect)), way.verb());
     if way.phase() == Some(Phase::Shadow) {
         return Answer { dialect, verb, ..forward(app, gist, &spoken, way, parts, body, from).await };
+    }
+    if let Some(takeover) = way.mount().and_then(|mount| mount.takeover.as_ref()) {
+        takeover.settled(app.engine().is_shared()).await;
     }
     let crossing = way.mount().filter(|_| spoken.cross_origin).and_then(|mount| place(&spoken, mount));
     let origin = crossing.is_some().then(|| origin_headers(&parts.headers));

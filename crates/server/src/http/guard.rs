@@ -47,6 +47,13 @@ impl Guard {
     }
 }
 
+/// An answer without our headers that is not the library's either, but another server's: it goes out as it came.
+fn left(activity: &Activity, written: &Poll<io::Result<usize>>) {
+    if matches!(written, Poll::Ready(Ok(1..))) {
+        activity.left();
+    }
+}
+
 /// Where the status line ends, if these bytes are an answer that did not come from us: ours all have this header.
 fn undressed(bytes: &[u8]) -> Option<usize> {
     const OURS: &[u8] = b"x-content-type-options";
@@ -101,6 +108,11 @@ impl AsyncRead for Guard {
 impl AsyncWrite for Guard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match undressed(bytes) {
+            Some(_) if self.activity.leaves_next() => {
+                let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+                left(&self.activity, &written);
+                written
+            }
             Some(line) => self.poll_dressed(cx, bytes, line),
             None => Pin::new(&mut self.stream).poll_write(cx, bytes),
         }
@@ -112,6 +124,11 @@ impl AsyncWrite for Guard {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match parts.first().and_then(|first| Some((first, undressed(first)?))) {
+            Some(_) if self.activity.leaves_next() => {
+                let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+                left(&self.activity, &written);
+                written
+            }
             Some((first, line)) => self.poll_dressed(cx, first, line),
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, parts),
         }

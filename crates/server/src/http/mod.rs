@@ -13,6 +13,7 @@ mod framing;
 mod guard;
 mod headers;
 pub mod own;
+mod problem;
 pub mod speak;
 
 /// A UUID of version 4 in its usual spelling; its six fixed bits are set here.

@@ -1,6 +1,8 @@
 //! The one handler of all dialects: hear a request, perform it, say the answer.
 
 use super::device;
+pub use super::problem::problem;
+use super::problem::{misdirected, nobody, nobody_fault};
 use crate::upstream::dual::{self, Done};
 use crate::upstream::takeover::Takeover;
 use bytes::Bytes;
@@ -458,35 +460,4 @@ pub fn text_of(parts: &Parts, name: &header::HeaderName, bytes: usize) -> String
 fn host_of(parts: &Parts) -> &str {
     let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
     host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("")
-}
-
-/// The host is nobody's (RFC 9110 section 15.5.20).
-fn misdirected() -> Response<Bytes> {
-    problem(
-        StatusCode::MISDIRECTED_REQUEST,
-        r#"{"type":"about:blank","title":"Misdirected request","status":421,"code":"misdirected"}"#.into(),
-    )
-}
-
-/// No dialect answers for the path.
-fn nobody() -> Response<Bytes> {
-    problem(
-        StatusCode::NOT_FOUND,
-        r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#.into(),
-    )
-}
-
-fn nobody_fault(id: &str) -> Response<Bytes> {
-    let body = format!(
-        r#"{{"type":"about:blank","title":"Something broke","status":500,"code":"fault","instance":"urn:uuid:{id}"}}"#
-    );
-    problem(StatusCode::INTERNAL_SERVER_ERROR, body)
-}
-
-/// An RFC 9457 problem of the server itself.
-pub fn problem(status: StatusCode, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
 }

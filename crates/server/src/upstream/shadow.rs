@@ -19,7 +19,7 @@ use engine::{Engine, Follow, Followed, Newcomer, NotFollowed, Shown};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The most answers that wait to be looked at; from half of it on only those that say what has changed.
@@ -62,12 +62,30 @@ struct Waiting {
     jobs: VecDeque<Job>,
     bytes: usize,
     working: bool,
+    /// Requests that wait for the old application.
+    asking: usize,
+}
+
+/// A request that waits for the old application, and may bring a job.
+struct Asking<'a>(&'a Examiner);
+
+impl<'a> Asking<'a> {
+    fn begin(examiner: &'a Examiner) -> Asking<'a> {
+        examiner.lock().asking += 1;
+        Asking(examiner)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.lock().asking -= 1;
+    }
 }
 
 impl Examiner {
     /// Takes a job in; gives it back if too much waits. The second: somebody has to begin to work.
     fn push(&self, job: Job) -> Result<bool, Job> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
         let most = if job.changes { MOST } else { MOST / 2 };
         if waiting.jobs.len() >= most || waiting.bytes + job.bytes() > MOST_BYTES {
             return Err(job);
@@ -78,7 +96,7 @@ impl Examiner {
     }
 
     fn pop(&self) -> Option<Job> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
         let job = waiting.jobs.pop_front();
         match &job {
             Some(job) => waiting.bytes = waiting.bytes.saturating_sub(job.bytes()),
@@ -87,8 +105,14 @@ impl Examiner {
         job
     }
 
-    fn is_idle(&self) -> bool {
-        !self.0.lock().unwrap_or_else(PoisonError::into_inner).working
+    /// Whether nothing waits and nothing more can come of what was asked.
+    pub fn is_idle(&self) -> bool {
+        let waiting = self.lock();
+        !waiting.working && waiting.asking == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until nothing waits any more, for some seconds at most.
@@ -114,6 +138,7 @@ pub async fn answer(
 ) -> (Response<Bytes>, bool) {
     let speaker = &spoken.speaker;
     let at = speaker.engine().clock().now();
+    let _asking = Asking::begin(&takeover.examiner);
     match takeover.upstream.send(&parts, &body, &from.address).await {
         Ok(theirs) => {
             let (spoken, changes) = (Arc::clone(spoken), way.may_change());
@@ -188,15 +213,14 @@ async fn look(takeover: Arc<Takeover>, job: Job) {
         }
     };
     let mut ours = job.rehearsed(&way, newcomer(mount, told.as_ref(), job.at)).await;
-    let mut following = Following { takeover: &takeover, mount, job: &job, heard };
+    let mut following = Following { takeover: &takeover, mount, job: &job, heard, is_known: false };
     if let Some(told) = &told {
         let is_sign_in = matches!(following.heard.command, Ok(Command::SignIn { .. }));
+        following.is_known = is_sign_in && ours.status() == job.theirs.status();
+        let followed = following.follow(told).await;
         // Who is let in there would be asked for there: the answers are compared as they will be then.
-        if !is_sign_in || ours.status() != job.theirs.status() {
-            let followed = following.follow(told).await;
-            if is_sign_in && followed {
-                ours = job.rehearsed(&way, Newcomer::default()).await;
-            }
+        if is_sign_in && followed {
+            ours = job.rehearsed(&way, Newcomer::default()).await;
         }
     }
     job.compare(&takeover, &route.path.text, &ours);
@@ -240,6 +264,8 @@ struct Following<'a> {
     mount: &'a Mount,
     job: &'a Job,
     heard: Heard<'a>,
+    /// Whether the same password opens the same account here.
+    is_known: bool,
 }
 
 impl Following<'_> {
@@ -276,11 +302,14 @@ impl Following<'_> {
         match command {
             Command::SignIn { login, password, .. } if told.case.is_none() => {
                 let user = self.user(told)?;
-                let named = self.whole(told, user).await?;
+                let named = if self.is_known { user } else { self.whole(told, user).await? };
                 let named = with_login(named, login);
                 if !fits(login, &named) {
                     self.lied("another_user");
                     return None;
+                }
+                if self.is_known {
+                    return Some(Follow::CameIn(Box::new(named)));
                 }
                 Some(Follow::SignedIn { shown: Box::new(named), password: password.clone() })
             }

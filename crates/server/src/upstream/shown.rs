@@ -27,6 +27,7 @@ pub fn shown(mount: &Mount, told: &Told, now: Moment) -> Option<Shown> {
         avatar: told.avatar.clone(),
         created_at: told.created_at,
         attributes: told.attributes.clone(),
+        ..Shown::default()
     };
     let Some(token) = &told.access else { return Some(shown) };
     let (contract, claims) = (&mount.contract, mount.keys.verify(token.expose()).ok()?);
@@ -75,7 +76,7 @@ pub fn with_request(mut shown: Shown, request: &SignUp) -> Shown {
     shown.last_name.get_or_insert_with(|| request.last_name.clone());
     shown.phone_number.get_or_insert_with(|| request.phone_number.clone());
     for (name, value) in &request.attributes {
-        shown.attributes.entry(name.clone()).or_insert_with(|| value.clone());
+        shown.typed.entry(name.clone()).or_insert_with(|| value.clone());
     }
     shown
 }
@@ -88,7 +89,7 @@ pub fn with_edit(mut shown: Shown, request: &UpdateProfile) -> Shown {
     shown.last_name = shown.last_name.or_else(|| request.last_name.clone());
     shown.phone_number = shown.phone_number.or_else(|| request.phone_number.clone());
     for (name, value) in &request.attributes {
-        shown.attributes.entry(name.clone()).or_insert_with(|| value.clone());
+        shown.typed.entry(name.clone()).or_insert_with(|| value.clone());
     }
     shown
 }
@@ -102,6 +103,8 @@ pub fn merged(one: Shown, other: Shown) -> Option<Shown> {
         && one.uuid.zip(other.uuid).is_none_or(|(one, other)| one == other);
     let mut attributes = one.attributes;
     attributes.extend(other.attributes);
+    let mut typed = one.typed;
+    typed.extend(other.typed);
     (ids && same(&one.email, &other.email) && same(&one.username, &other.username)).then_some(Shown {
         id: one.id.or(other.id),
         uuid: one.uuid.or(other.uuid),
@@ -114,6 +117,7 @@ pub fn merged(one: Shown, other: Shown) -> Option<Shown> {
         avatar: one.avatar.or(other.avatar),
         created_at: one.created_at.or(other.created_at),
         attributes,
+        typed,
     })
 }
 

@@ -13,6 +13,7 @@ use engine::Engine;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// One mount on its way from the old application to this server.
 pub struct Takeover {
@@ -23,8 +24,17 @@ pub struct Takeover {
     /// What looks at its answers in shadow.
     pub examiner: Examiner,
     phase: AtomicU8,
+    /// When the mount left shadow, while what came before has still to be followed.
+    leaving: Mutex<Option<Instant>>,
     counts: Arc<Counts>,
 }
+
+/// How long nobody is answered at most after shadow, so that nobody is told the state of before.
+const SETTLING: Duration = Duration::from_secs(5);
+/// How long another node may still be in shadow after this one has left it.
+const OTHERS: Duration = Duration::from_millis(1500);
+/// Between two looks whether it is settled.
+const LOOK: Duration = Duration::from_millis(10);
 
 impl Takeover {
     /// Who answers at this moment. Read once for a request, so that it ends in the phase in which it began.
@@ -43,10 +53,28 @@ impl Takeover {
         self.counts.add(&self.key, what, detail);
     }
 
+    /// Waits until what was answered in shadow has been followed, for some seconds at most: whoever has signed up or set a
+    /// password at the old application a moment ago is somebody here, too. Afterwards it costs nothing.
+    pub async fn settled(&self, has_others: bool) {
+        loop {
+            let leaving = *self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(since) = leaving.map(|at| at.elapsed()) else { return };
+            let early = has_others && since < OTHERS;
+            if since >= SETTLING || (!early && self.examiner.is_idle()) {
+                *self.leaving.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Puts a phase in force. `true`: it was another one before.
     fn set(&self, phase: Phase) -> bool {
         let place = Phase::ALL.iter().position(|one| *one == phase).unwrap_or_default();
         let place = u8::try_from(place).unwrap_or_default();
+        if self.phase() == Phase::Shadow && phase != Phase::Shadow {
+            *self.leaving.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         self.phase.swap(place, Ordering::AcqRel) != place
     }
 }
@@ -92,11 +120,14 @@ impl Takeovers {
             config: config.clone(),
             examiner: Examiner::default(),
             phase: AtomicU8::default(),
+            leaving: Mutex::default(),
             counts: Arc::clone(&self.counts),
             key: key.clone(),
         });
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         takeover.set(kept.unwrap_or(config.phase));
+        // Nothing came before.
+        *takeover.leaving.lock().unwrap_or_else(PoisonError::into_inner) = None;
         all.insert(key, Arc::clone(&takeover));
         Ok(Some(takeover))
     }

@@ -23,7 +23,7 @@ async fn through_all_phases(settings: &[(&str, &str)]) {
     let access = generator::access(&made);
     let done = std::sync::atomic::AtomicBool::new(false);
     let clients = async {
-        let (mut rounds, mut refresh) = (0, generator::refresh(&made));
+        let (mut rounds, mut refresh, mut access) = (0, generator::refresh(&made), access);
         while !done.load(std::sync::atomic::Ordering::Relaxed) {
             let profile = generator::profile(&world, &access).await;
             assert_eq!(profile.status, 200, "{profile:?}");
@@ -31,7 +31,7 @@ async fn through_all_phases(settings: &[(&str, &str)]) {
             assert_eq!(signed_in.status, 200, "{signed_in:?}");
             let renewed = generator::renew(&world, &refresh).await;
             assert_eq!(renewed.status, 200, "{renewed:?}");
-            refresh = generator::refresh(&signed_in);
+            (refresh, access) = (generator::refresh(&signed_in), generator::access(&signed_in));
             rounds += 1;
         }
         rounds
