@@ -50,6 +50,15 @@ impl Home {
         Ok(Home { program: program.to_owned(), directory, database })
     }
 
+    /// Adds lines to the configuration of servers that are started later.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure(&self, lines: &str) -> Outcome<()> {
+        std::fs::write(self.directory.join("countersign.toml"), format!("{CONFIGURATION}{lines}"))?;
+        Ok(())
+    }
+
     fn command(&self, listen: &str) -> Outcome<Command> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let mut command = Command::new(&self.program);

@@ -8,6 +8,7 @@ mod nodes;
 mod postgres;
 mod profile;
 pub mod refresh;
+mod shadow;
 pub mod sign_in;
 mod storm;
 mod timing;
@@ -48,6 +49,8 @@ pub enum Group {
     Nodes,
     /// How often each verb waits for PostgreSQL.
     Trips,
+    /// The profile through a mount in shadow beside the same without it.
+    Shadow,
 }
 
 impl Group {
@@ -75,6 +78,7 @@ impl Group {
             Group::Postgres => "postgres",
             Group::Nodes => "nodes",
             Group::Trips => "trips",
+            Group::Shadow => "shadow",
         }
     }
 
@@ -97,6 +101,7 @@ impl Group {
             Group::Postgres => postgres::measure(bench),
             Group::Nodes => nodes::measure(bench),
             Group::Trips => trips::measure(bench),
+            Group::Shadow => shadow::measure(bench),
         }
     }
 }

@@ -15,7 +15,7 @@ use domain::refusal::Refusal;
 use domain::time::Moment;
 use domain::token::KeySet;
 use engine::{Engine, Error, Fault, Newcomer};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, header, request::Parts};
 use std::sync::Arc;
 
 /// Longest client name that is kept, in bytes.
