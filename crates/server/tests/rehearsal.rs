@@ -47,8 +47,12 @@ impl Base {
                 .flat_map(|name| std::fs::read(folder.join(name)).unwrap_or_default())
                 .collect(),
             Base::Postgres(database) => {
-                let tables = database
-                    .psql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1");
+                static TABLES: OnceLock<String> = OnceLock::new();
+                let tables = TABLES.get_or_init(|| {
+                    database.psql(
+                        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
+                    )
+                });
                 let query: Vec<String> = tables
                     .lines()
                     .filter(|name| !name.trim().is_empty())
