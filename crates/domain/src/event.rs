@@ -156,6 +156,12 @@ kinds! {
     PhaseChanged = "phase_changed",
     /// A user of the old application was taken over.
     UserCarriedOver = "user_carried_over",
+    /// The old application let somebody in who could not be taken over: an id, address or user name is somebody else's here.
+    UserNotCarriedOver = "user_not_carried_over",
+    /// The old application gave an answer that can not be true; it was not believed.
+    UpstreamLied = "upstream_lied",
+    /// The old application gave no answer for a sign-in.
+    UpstreamUnavailable = "upstream_unavailable",
     /// What a user changed here could not be changed at the old application.
     OutOfStep = "out_of_step",
     /// A key got a successor.

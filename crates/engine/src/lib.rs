@@ -4,6 +4,7 @@
 
 mod custody;
 mod cx;
+mod elsewhere;
 mod error;
 mod fit;
 mod hasher;
@@ -23,6 +24,7 @@ mod verb;
 
 pub use custody::BOOTSTRAP_SECONDS;
 pub use cx::{Chance, Clock};
+pub use elsewhere::{Elsewhere, Found};
 pub use error::{Error, Fault, OpenError};
 pub use fit::Breaches;
 pub use hasher::{HashGauges, HashSettings};
@@ -113,6 +115,7 @@ struct Inner {
     chance: Chance,
     house: House,
     breaches: Option<Breaches>,
+    elsewhere: elsewhere::Memory,
     upgrades: Arc<Semaphore>,
     /// When the kinds of hashes were looked up last, by the steady clock.
     schemes_seen: AtomicU64,
@@ -172,6 +175,7 @@ impl Engine {
             chance: settings.chance,
             house: settings.house,
             breaches: settings.breaches,
+            elsewhere: elsewhere::Memory::default(),
             upgrades: Arc::new(Semaphore::new(UPGRADES)),
             schemes_seen: AtomicU64::new(0),
             bootstrapped: Notify::new(),
@@ -183,7 +187,18 @@ impl Engine {
     ///
     /// The normal no is [`Error::Refused`]; what the refusal notes is durable, too. After [`Error::Fault`] nothing was written.
     pub async fn perform(&self, caller: &Caller<'_>, command: Command) -> Result<Outcome, Error> {
-        Ok(self.shown(verb::perform(self, caller, command).await?))
+        self.perform_or_ask(caller, command, None).await
+    }
+
+    /// As [`Engine::perform`]; a sign-in of somebody who is not here is asked elsewhere, and whoever comes in there is
+    /// carried over. Refused as overloaded: nobody answers there.
+    pub async fn perform_or_ask(
+        &self,
+        caller: &Caller<'_>,
+        command: Command,
+        elsewhere: Option<&Elsewhere>,
+    ) -> Result<Outcome, Error> {
+        Ok(self.shown(verb::perform(self, caller, command, elsewhere).await?))
     }
 
     /// Says what a command would be answered: looks and judges, and does nothing else.
@@ -325,6 +340,10 @@ impl Engine {
 
     fn limiter(&self) -> &Limiter {
         &self.inner.limiter
+    }
+
+    fn elsewhere_memory(&self) -> &elsewhere::Memory {
+        &self.inner.elsewhere
     }
 
     fn darkroom(&self) -> &Darkroom {

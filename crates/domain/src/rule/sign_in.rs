@@ -63,6 +63,11 @@ pub fn standing(account: &Account, matches: bool, scene: &Scene<'_>) -> Option<R
     }
 }
 
+/// What is noted of a no that was said elsewhere about somebody who is not here.
+pub fn refused_elsewhere(refusal: Refusal, scene: &Scene<'_>) -> Vec<Change> {
+    refuse(refusal, None, scene).changes
+}
+
 fn refuse(refusal: Refusal, account: Option<&Account>, scene: &Scene<'_>) -> Judgement<()> {
     let note = scene.note_refused(EventKind::SignInRefused, account.map(|a| a.user.id), &refusal);
     Judgement::refuse(refusal, vec![note])

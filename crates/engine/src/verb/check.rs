@@ -63,8 +63,15 @@ pub(super) struct Checked {
     verified: Verified,
 }
 
+impl Checked {
+    /// A verdict that was found in another way.
+    pub(super) const fn of(against: Option<StoredHash>, verified: Verified) -> Checked {
+        Checked { against, verified }
+    }
+}
+
 /// What a password is told that is off: as if it were wrong, at once and unhashed.
-const OFF: Verified =
+pub(super) const OFF: Verified =
     Verified { matches: false, outdated: false, spent: Duration::ZERO, remaining_to_floor: Duration::ZERO };
 
 /// How often a try that is counted by several nodes looks at what the others have counted.
@@ -98,7 +105,7 @@ impl Turn<'_> {
         Ok(verified)
     }
 
-    async fn verify(
+    pub(super) async fn verify(
         &self,
         stored: Option<&StoredHash>,
         password: &Secret,
@@ -122,7 +129,7 @@ impl Turn<'_> {
     }
 
     /// Takes the try from its budgets. None: the password is off.
-    async fn reserve(&self, claimed: &Claimed<'_>) -> Result<Option<(Blind, Reserved)>, Error> {
+    pub(super) async fn reserve(&self, claimed: &Claimed<'_>) -> Result<Option<(Blind, Reserved)>, Error> {
         let limiter = self.engine.limiter();
         let account = match (claimed, claimed.user()) {
             (_, Some(user)) => limiter.user(user),
@@ -162,7 +169,7 @@ impl Turn<'_> {
         Err(Refusal::Throttled(limiter.too_soon(SECOND)).into())
     }
 
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         claimed: &Claimed<'_>,
         account: &Blind,
@@ -176,17 +183,23 @@ impl Turn<'_> {
         let (limiter, now) = (self.engine.limiter(), self.engine.clock().steady_micros());
         let user = claimed.user();
         if verified.matches && claimed.may_enter() {
-            if let (true, Some(user)) = (limiter.settle_right(reserved, now), user) {
-                self.later([Change::ClearFailures { user }]);
-            }
-            // Should the sign-in break off now, its right password must not stand there as a failure.
-            self.share_back(reserved).await;
+            self.settle_right(reserved, user).await;
             return Ok(());
         }
         let pair = [account.0.as_slice(), password.expose().as_bytes()].concat();
         let after = limiter.settle_wrong(reserved, &pair, now);
         self.later(self.aftermath(after, user));
         self.share_suspicion(reserved, &pair).await
+    }
+
+    /// The password was right, so the try was no failure.
+    pub(super) async fn settle_right(&self, reserved: &Reserved, user: Option<UserId>) {
+        let now = self.engine.clock().steady_micros();
+        if let (true, Some(user)) = (self.engine.limiter().settle_right(reserved, now), user) {
+            self.later([Change::ClearFailures { user }]);
+        }
+        // Should the sign-in break off now, its right password must not stand there as a failure.
+        self.share_back(reserved).await;
     }
 
     fn aftermath(&self, after: Aftermath, user: Option<UserId>) -> Vec<Change> {

@@ -344,7 +344,11 @@ impl Turn<'_> {
     }
 
     /// Role, permissions and first attributes are the contract's, as for everybody who signs up.
-    fn newcomer_of(&self, shown: &Shown, password_hash: Option<StoredHash>) -> Result<NewUser, NotFollowed> {
+    pub(super) fn newcomer_of(
+        &self,
+        shown: &Shown,
+        password_hash: Option<StoredHash>,
+    ) -> Result<NewUser, NotFollowed> {
         let start = &self.caller.contract.newcomer;
         let mut attributes = start.attributes.clone();
         let is_plain =

@@ -7,6 +7,7 @@ mod admin;
 mod bearer;
 mod check;
 mod door;
+mod elsewhere;
 mod factor;
 mod follow;
 mod fresh;
@@ -24,6 +25,7 @@ mod sign_out;
 mod sign_up;
 
 use crate::Engine;
+use crate::elsewhere::Elsewhere;
 use crate::error::{Error, Fault};
 use crate::fit::{Fit, LookUp};
 use crate::hasher::{Asker, Rank};
@@ -69,6 +71,8 @@ pub(crate) struct Turn<'a> {
     newcomer: Newcomer,
     /// Whether it is only played: nothing is recorded or counted, and others go first.
     rehearsal: bool,
+    /// Who is asked for somebody who is not here.
+    elsewhere: Option<&'a Elsewhere>,
 }
 
 /// Carries out one command, if the door lets it in.
@@ -76,8 +80,9 @@ pub(crate) async fn perform(
     engine: &Engine,
     caller: &Caller<'_>,
     command: Command,
+    elsewhere: Option<&Elsewhere>,
 ) -> Result<Outcome, Error> {
-    let turn = Turn::new(engine, caller, command.verb());
+    let turn = Turn { elsewhere, ..Turn::new(engine, caller, command.verb()) };
     turn.admit().await?;
     let result = turn.carry_out(command).await;
     // What no list of the verb has taken along, so that a try is counted whatever became of it.
@@ -137,6 +142,7 @@ impl<'a> Turn<'a> {
             look_up: LookUp::default(),
             newcomer: Newcomer::default(),
             rehearsal: false,
+            elsewhere: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Prove who you are.
 
+use super::elsewhere::Met;
 use super::{Claimed, Turn, factor};
 use crate::error::{Error, Fault};
 use crate::mint::Place;
@@ -41,6 +42,15 @@ impl Turn<'_> {
             if was_split.replace(otp.is_some()).is_some_and(|before| before != otp.is_some()) {
                 // The factor came or went meanwhile, and what was checked was another reading of the field.
                 checked = None;
+            }
+            if let (None, None, Some(elsewhere)) = (&account, spelt_otherwise, self.asks_elsewhere()) {
+                match self.meet(elsewhere, login, &password).await? {
+                    Met::Here(known) => {
+                        checked = known;
+                        continue;
+                    }
+                    Met::Refused(refusal, decoy) => return self.refuse_elsewhere(refusal, decoy).await,
+                }
             }
             let nobody = Claimed::Nobody { typed: typed(login), spelt_otherwise };
             let claimed = account.as_ref().map_or(nobody, Claimed::Account);
@@ -183,7 +193,7 @@ impl Turn<'_> {
 }
 
 /// The identifier as it was typed.
-fn typed(login: &Login) -> &str {
+pub(super) fn typed(login: &Login) -> &str {
     let (Login::Email(text) | Login::Username(text) | Login::Either(text)) = login;
     text
 }

@@ -10,6 +10,7 @@ mod admin;
 pub(crate) mod base;
 mod breach;
 mod care;
+mod elsewhere;
 mod factors;
 mod family;
 mod follow;
