@@ -55,13 +55,18 @@ type Answer = Pin<Box<dyn Future<Output = Found> + Send>>;
 pub struct Elsewhere {
     mount: Arc<str>,
     ask: Arc<dyn Fn() -> Answer + Send + Sync>,
-    count: Arc<dyn Fn(Tally) + Send + Sync>,
+    count: Arc<dyn Fn(Tally, &'static str) + Send + Sync>,
 }
 
 impl Elsewhere {
-    /// Asks with `ask` on behalf of a mount, and has what comes of it counted. `ask` keeps its own bounds of time and
+    /// Asks with `ask` on behalf of a mount, and has what comes of it counted, with the reason in a word where there is
+    /// one. `ask` keeps its own bounds of time and
     /// size; it is called at most once for a command.
-    pub fn new<F, A>(mount: &str, ask: F, count: impl Fn(Tally) + Send + Sync + 'static) -> Elsewhere
+    pub fn new<F, A>(
+        mount: &str,
+        ask: F,
+        count: impl Fn(Tally, &'static str) + Send + Sync + 'static,
+    ) -> Elsewhere
     where
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = Found> + Send + 'static,
@@ -73,8 +78,8 @@ impl Elsewhere {
         &self.mount
     }
 
-    pub(crate) fn count(&self, what: Tally) {
-        (self.count)(what);
+    pub(crate) fn count(&self, what: Tally, why: &'static str) {
+        (self.count)(what, why);
     }
 
     pub(crate) async fn ask(&self) -> Found {

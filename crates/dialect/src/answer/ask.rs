@@ -32,8 +32,17 @@ impl Dialect {
     }
 
     /// The fields of a sign-in that is asked elsewhere: those that belong to it, and a wish for an answer that can be read.
-    pub fn sign_in_headers(&self, came: &HeaderMap) -> HeaderMap {
+    pub fn sign_in_headers(&self, route: &Route, came: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(KEPT.len() + 2);
+        let takes = route.takes.iter().flat_map(|take| &take.places);
+        for place in takes.chain(route.when.iter().map(|when| &when.place)) {
+            if let Place::Header(name, _) = place
+                && let (Ok(name), Some(value)) =
+                    (header::HeaderName::from_bytes(name.as_bytes()), came.get(name))
+            {
+                headers.insert(name, value.clone());
+            }
+        }
         for name in KEPT {
             came.get(&name).map(|value| headers.insert(name, value.clone()));
         }

@@ -69,17 +69,17 @@ impl Turn<'_> {
         let digest = self.memory().digest(elsewhere.mount(), typed(login), password, self.engine.chance())?;
         let one = Try { elsewhere, claimed, account, reserved, decoy, digest };
         if let Some(refusal) = self.memory().heard(&one.digest, self.steady()) {
-            elsewhere.count(Tally::Spared);
+            elsewhere.count(Tally::Spared, "");
             return self.met_no(one, refusal, password).await;
         }
-        elsewhere.count(Tally::Asked);
+        elsewhere.count(Tally::Asked, "");
         match elsewhere.ask().await {
             Found::Right { mut shown, status } => match believed(login, &mut shown, self.user_claim()) {
                 Ok(()) => self.met_right(one, login, (&shown, status), password).await,
                 Err(why) => self.met_nothing(one, Tally::Lied, (1, why)).await,
             },
             Found::Refused(refusal) => {
-                elsewhere.count(Tally::Refused);
+                elsewhere.count(Tally::Refused, refusal.code());
                 if !asks_for_more(&refusal) {
                     self.memory().remember(one.digest, refusal.clone(), self.steady());
                 }
@@ -113,7 +113,7 @@ impl Turn<'_> {
         what: Tally,
         (retry_seconds, why): (u32, &'static str),
     ) -> Result<Met, Error> {
-        one.elsewhere.count(what);
+        one.elsewhere.count(what, why);
         self.engine.limiter().release(&one.reserved);
         self.share_back(&one.reserved).await;
         let kind = if what == Tally::Lied { EventKind::UpstreamLied } else { EventKind::UpstreamUnavailable };
@@ -143,14 +143,14 @@ impl Turn<'_> {
         }
         match self.carry_over(one.elsewhere, (shown, status), hash.clone()).await? {
             Ok(()) => {
-                one.elsewhere.count(Tally::CarriedOver);
+                one.elsewhere.count(Tally::CarriedOver, "");
                 let verified = Verified { matches: true, outdated: false, ..one.decoy };
                 Ok(Met::Here(Some(Checked::of(Some(hash), verified))))
             }
             // Another sign-in of the same user was quicker.
             Err(_) if self.who(login, false).await?.0.is_some() => Ok(Met::Here(None)),
             Err(conflict) => {
-                one.elsewhere.count(Tally::NotFollowed);
+                one.elsewhere.count(Tally::NotFollowed, taken(conflict));
                 self.tell_about(one.elsewhere, EventKind::UserNotCarriedOver, taken(conflict));
                 self.memory().remember(one.digest, Refusal::InvalidCredentials, self.steady());
                 Ok(Met::Refused(Refusal::InvalidCredentials, one.decoy))

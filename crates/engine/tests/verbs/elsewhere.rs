@@ -35,7 +35,7 @@ impl Old {
                 found
             }
         };
-        Elsewhere::new("old@mount", ask, move |what| *counts.lock().unwrap().entry(what).or_default() += 1)
+        Elsewhere::new("old@mount", ask, move |what, _| *counts.lock().unwrap().entry(what).or_default() += 1)
     }
 
     fn count(&self, what: Tally) -> u32 {

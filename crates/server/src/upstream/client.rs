@@ -155,6 +155,11 @@ impl Upstream {
         self.bounded(request, repeatable).await
     }
 
+    /// The most time for one request.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// How long nobody will ask, while it is left in peace.
     pub fn rest(&self) -> Option<Duration> {
         self.breaker.rest(Instant::now())

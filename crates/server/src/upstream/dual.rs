@@ -6,6 +6,7 @@
 
 use super::ask::{Asker, read};
 use super::client::UpstreamFault;
+use super::elsewhere::elsewhere;
 use super::shown::{is_named, shown};
 use super::takeover::Takeover;
 use crate::http::speak::Mount;
@@ -94,7 +95,8 @@ pub async fn carry_out(engine: &Engine, asking: Asking<'_>, caller: &Caller<'_>,
     let verb = command.verb();
     // Afterwards nobody could say whose account it was.
     let gone = if verb == Verb::DeleteAccount { holder(engine, caller).await } else { None };
-    let performed = engine.perform(caller, command).await;
+    let elsewhere = elsewhere(asking, &caller.address, engine.clock().now());
+    let performed = engine.perform_or_ask(caller, command, elsewhere.as_ref()).await;
     if let Ok(outcome) = &performed {
         let user = outcome.user().map(|user| user.id).or(gone);
         let missed = match there(verb) {
@@ -224,6 +226,7 @@ impl Asking<'_> {
     }
 }
 
-fn detail(verb: Verb, why: &str) -> String {
+/// What is counted beside a kind: the verb and a word.
+pub(super) fn detail(verb: Verb, why: &str) -> String {
     format!("{}: {why}", verb.name())
 }

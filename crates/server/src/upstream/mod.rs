@@ -6,6 +6,7 @@ pub mod client;
 mod compare;
 pub mod counts;
 pub mod dual;
+mod elsewhere;
 mod forward;
 pub mod phase;
 pub mod shadow;
