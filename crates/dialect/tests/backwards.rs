@@ -28,10 +28,11 @@ const NOW: Moment = Moment::from_millis(1_710_080_400_000);
 /// All built-in dialects.
 static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dialects");
-    let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    folders
-        .map(|path| Dialect::parse(&std::fs::read_to_string(path.join("dialect.toml")).unwrap()).unwrap())
-        .collect()
+    let read = |name: &str| std::fs::read_to_string(folder.join(name).join("dialect.toml"));
+    let library = |name: &str| read(name).map_err(|error| error.to_string());
+    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let load = |name: &str| Dialect::parse_with(&read(name).unwrap(), &library).unwrap();
+    names.map(|name| load(name.to_str().unwrap())).collect()
 });
 
 fn asked(route: &Route) -> Asked<'_> {
@@ -378,4 +379,18 @@ fn whose_a_token_is_is_asked_where_the_dialect_has_a_route_for_that() {
     assert_eq!(request.headers()[header::AUTHORIZATION], "Bearer TOKEN");
     assert!(dialect("uk-travel").who_am_i_request(&Secret::new("TOKEN")).is_none());
     assert!(dialect("nest-passport").who_am_i_request(&Secret::new("TO\nKEN")).is_none());
+}
+
+#[test]
+fn of_the_attributes_told_those_are_the_users_own_that_the_contract_gives_them() {
+    let told = Map::from_iter([
+        ("stats".to_owned(), json!({ "wins": 3 })),
+        ("is_staff".to_owned(), json!(true)),
+        ("is_superuser".to_owned(), json!(true)),
+    ]);
+    for dialect in DIALECTS.iter() {
+        let own = dialect.own_attributes(&told);
+        assert!(!own.contains_key("is_staff") && !own.contains_key("is_superuser"), "{}", dialect.name);
+        assert_eq!(own.contains_key("stats"), dialect.name == "auths-v1", "{}", dialect.name);
+    }
 }

@@ -8,7 +8,7 @@ use domain::phase::Tally;
 use domain::secret::Secret;
 use domain::user::User;
 use engine::{EventQuery, NewUserRequest, Who};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -76,6 +76,7 @@ async fn add(world: &World, name: &str) -> User {
         last_name: "Díaz".into(),
         role: "admin".into(),
         permissions: vec!["everything".into()],
+        attributes: Map::from_iter([("is_staff".to_owned(), json!(true))]),
         password: Some(Secret::new(PASSWORD)),
         ..NewUserRequest::default()
     };

@@ -21,7 +21,8 @@ use domain::refusal::REFUSAL_CODES;
 use fit::{Caught, Expected, Extra};
 use http::{HeaderMap, StatusCode, header};
 use pattern::Pattern;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -95,6 +96,17 @@ impl Dialect {
             return Answer::Strange(why);
         }
         Answer::Strange(format!("{} in words that the contract does not have", came.status.as_u16()))
+    }
+
+    /// Of attributes that an answer tells, those that users have by the contract: every newcomer's, and those that a route
+    /// takes from them. Others may be marks of rights (`is_staff`), which no answer gives.
+    pub fn own_attributes(&self, told: &Map<String, Value>) -> Map<String, Value> {
+        let takes = self.routes.iter().flat_map(|route| &route.takes);
+        let taken: BTreeSet<&str> = takes.filter_map(|take| take.attribute.as_deref()).collect();
+        let newcomers = &self.contract.newcomer.attributes;
+        let own =
+            told.iter().filter(|(name, _)| newcomers.contains_key(*name) || taken.contains(name.as_str()));
+        own.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn read_body(&self, came: Came<'_>) -> Result<Read, String> {

