@@ -98,6 +98,8 @@ impl SignIn {
             status = status.or(more.status);
             user = merged(user, self.shown(&more)?).ok_or(Found::Lied("two_users"))?;
         }
+        // What users may type into inputs of the contract is theirs, whoever tells it.
+        user.typed = self.mount.dialect.own_attributes(&user.attributes);
         Ok((user, status.unwrap_or(Status::Active)))
     }
 
