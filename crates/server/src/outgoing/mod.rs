@@ -200,7 +200,7 @@ pub struct Line {
 /// Why a request got no answer.
 pub enum Unasked {
     /// Nothing of it was sent, so that it can be sent on another connection.
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Box<Request<Full<Bytes>>>),
     /// It was sent, or a part of it.
     Failed(hyper::Error),
 }
@@ -235,12 +235,12 @@ impl Line {
     /// Sends a request and waits for the head of its answer.
     pub async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unasked> {
         if self.sender.ready().await.is_err() {
-            return Err(Unasked::Unsent(request));
+            return Err(Unasked::Unsent(Box::new(request)));
         }
         match self.sender.try_send_request(request).await {
             Ok(response) => Ok(response),
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => Unasked::Unsent(request),
+                Some(request) => Unasked::Unsent(Box::new(request)),
                 None => Unasked::Failed(error.into_error()),
             }),
         }

@@ -194,7 +194,7 @@ impl Upstream {
             let again = repeatable.then(|| request.clone());
             request = match line.ask(request).await {
                 Ok(answer) => return self.read(line, answer).await,
-                Err(Unasked::Unsent(request)) => request,
+                Err(Unasked::Unsent(request)) => *request,
                 // It ended just then. What changes nothing is asked again (RFC 9110 section 9.2.2).
                 Err(Unasked::Failed(error)) if error.is_incomplete_message() => {
                     again.ok_or_else(|| told(&error))?
