@@ -249,7 +249,7 @@ impl Speaker {
         let caller = self.caller(mount, (heard.bearer, heard.page), parts, visit.from);
         let performed = match heard.command {
             Ok(command) => match self.carry_out(visit, heard.route, &caller, command).await {
-                Done::Ours(performed) => performed,
+                Done::Ours(performed) => *performed,
                 Done::Theirs(response) => return response,
                 Done::Unavailable(status, seconds) => {
                     return say_unavailable(mount, route, asked, (status, seconds), &caller.request);
@@ -292,14 +292,14 @@ impl Speaker {
     ) -> Done {
         match (visit.mode, &visit.mount.takeover) {
             (Mode::Rehearsal(newcomer), _) => {
-                Done::Ours(self.engine.rehearse(caller, command, newcomer).await)
+                Done::ours(self.engine.rehearse(caller, command, newcomer).await)
             }
             (Mode::Both, Some(takeover)) => {
                 let asking =
                     dual::Asking { takeover, mount: visit.mount, route, request: (visit.parts, visit.body) };
                 dual::carry_out(&self.engine, asking, caller, command).await
             }
-            (Mode::Here | Mode::Both, _) => Done::Ours(self.engine.perform(caller, command).await),
+            (Mode::Here | Mode::Both, _) => Done::ours(self.engine.perform(caller, command).await),
         }
     }
 
@@ -357,7 +357,7 @@ impl Way<'_> {
 
     /// Whether a good answer can say that something of a user has changed, or that somebody came in.
     pub(crate) fn may_change(&self) -> bool {
-        let changes = |route: &&Route| {
+        let changes = |route: &Route| {
             matches!(
                 route.verb,
                 Verb::SignIn
@@ -368,7 +368,7 @@ impl Way<'_> {
                     | Verb::DeleteAccount
             )
         };
-        matches!(&self.found, Found::Routes { routes, .. } if routes.iter().any(|route| changes(&route)))
+        matches!(&self.found, Found::Routes { routes, .. } if routes.iter().any(|route| changes(route)))
     }
 
     /// What the request asks of which route; none where no route is there for it.

@@ -26,11 +26,18 @@ use http::{Response, StatusCode};
 /// What became of a command.
 pub enum Done {
     /// What this server says.
-    Ours(Result<Outcome, Error>),
+    Ours(Box<Result<Outcome, Error>>),
     /// What the old application says, as it is.
     Theirs(Response<Bytes>),
     /// Only the old application could say, and it does not: the status, and in how many seconds to ask again.
     Unavailable(u16, u32),
+}
+
+impl Done {
+    /// What this server says.
+    pub fn ours(performed: Result<Outcome, Error>) -> Done {
+        Done::Ours(Box::new(performed))
+    }
 }
 
 /// The old application with the request that it may have to be asked.
@@ -108,7 +115,7 @@ pub async fn carry_out(engine: &Engine, asking: Asking<'_>, caller: &Caller<'_>,
             asking.out_of_step(engine, caller, (verb, user), why).await;
         }
     }
-    Done::Ours(performed)
+    Done::ours(performed)
 }
 
 /// The user of the caller's token.
@@ -139,12 +146,12 @@ impl Asking<'_> {
     async fn sign_up(self, engine: &Engine, caller: &Caller<'_>, request: &SignUp) -> Done {
         let ask = async || self.ask_sign_up(engine, caller, request).await;
         match engine.sign_up_through(caller, request, ask).await {
-            Ok(outcome) => Done::Ours(Ok(outcome)),
+            Ok(outcome) => Done::ours(Ok(outcome)),
             Err(NotSignedUp::Ours(error)) => {
                 if matches!(error, Error::Fault(Fault::IdTaken)) {
                     self.out_of_step(engine, caller, (Verb::SignUp, None), "id_taken").await;
                 }
-                Done::Ours(Err(error))
+                Done::ours(Err(error))
             }
             Err(NotSignedUp::Theirs(Stop::No(response))) => Done::Theirs(response),
             Err(NotSignedUp::Theirs(Stop::Silent(fault))) => Done::Unavailable(503, fault.retry_seconds()),

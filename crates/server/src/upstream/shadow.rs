@@ -82,17 +82,28 @@ impl Drop for Asking<'_> {
     }
 }
 
+/// What became of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It waits, and somebody has to begin to work.
+    First,
+    /// It waits.
+    Waits,
+    /// Too much waits already.
+    No,
+}
+
 impl Examiner {
-    /// Takes a job in; gives it back if too much waits. The second: somebody has to begin to work.
-    fn push(&self, job: Job) -> Result<bool, Job> {
+    /// Takes a job in, if not too much waits.
+    fn push(&self, job: Job) -> Taken {
         let mut waiting = self.lock();
         let most = if job.changes { MOST } else { MOST / 2 };
         if waiting.jobs.len() >= most || waiting.bytes + job.bytes() > MOST_BYTES {
-            return Err(job);
+            return Taken::No;
         }
         waiting.bytes += job.bytes();
         waiting.jobs.push_back(job);
-        Ok(!std::mem::replace(&mut waiting.working, true))
+        if std::mem::replace(&mut waiting.working, true) { Taken::Waits } else { Taken::First }
     }
 
     fn pop(&self) -> Option<Job> {
@@ -166,9 +177,9 @@ const fn status(fault: UpstreamFault) -> u16 {
 
 fn look_later(takeover: &Arc<Takeover>, job: Job) {
     match takeover.examiner.push(job) {
-        Ok(true) => drop(tokio::spawn(work(Arc::clone(takeover)))),
-        Ok(false) => {}
-        Err(_) => takeover.count(Tally::NotCompared, "busy"),
+        Taken::First => drop(tokio::spawn(work(Arc::clone(takeover)))),
+        Taken::Waits => {}
+        Taken::No => takeover.count(Tally::NotCompared, "busy"),
     }
 }
 

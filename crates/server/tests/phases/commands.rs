@@ -82,7 +82,7 @@ async fn the_phase_is_changed_under_requests_on_postgresql() {
     let owner = database.owner();
     let (url, password) =
         (format!("postgres://{}@{}/{}", owner.user(), owner.address(), owner.name()), owner.password());
-    through_all_phases(&[("DATABASE", &url), ("DATABASE_PASSWORD", &password)]).await;
+    through_all_phases(&[("DATABASE", &url), ("DATABASE_PASSWORD", password)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
