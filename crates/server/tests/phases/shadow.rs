@@ -231,3 +231,50 @@ async fn a_picture_goes_through_whole() {
     let counts = counts(&world).await;
     assert_eq!(sum(&counts, Tally::Compared) + sum(&counts, Tally::NotCompared), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signed_up_there_a_moment_before_shadow_ended_is_somebody_here() {
+    let old = before(DIALECT).await;
+    let world = ours(DIALECT, &old.address.to_string(), Phase::Shadow, &[]).await;
+    let mut made = Vec::new();
+    for number in 0..10 {
+        let reply = generator::sign_up(&world, &format!("ana{number}")).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        made.push(generator::access(&reply));
+    }
+    // In force at once, as on a node that looks just now: nothing but the requests themselves waits.
+    let engine = world.app.engine();
+    assert!(engine.set_phase(DIALECT, (None, Phase::Shadow), Phase::Cut).await.unwrap());
+    world.app.takeovers().take(&engine.phases().await.unwrap());
+    for access in &made {
+        let profile = generator::profile(&world, access).await;
+        assert_eq!(profile.status, 200, "{profile:?}");
+    }
+    let counts = counts(&world).await;
+    assert_eq!(sum(&counts, Tally::CarriedOver), 10, "{counts:?}");
+}
+
+/// The middle of some times.
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_the_requests_wait_at_most_five_milliseconds_longer() {
+    let old = before(DIALECT).await;
+    let world = ours(DIALECT, &old.address.to_string(), Phase::Shadow, &[]).await;
+    let access = generator::access(&generator::sign_up(&world, "ana").await);
+    let (mut direct, mut through) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        for (server, times) in [(&old, &mut direct), (&world, &mut through)] {
+            let began = Instant::now();
+            assert_eq!(generator::profile(server, &access).await.status, 200);
+            times.push(began.elapsed());
+        }
+    }
+    let (direct, through) = (median(direct), median(through));
+    assert!(through < direct + Duration::from_millis(5), "{direct:?} and {through:?}");
+    let counts = counts(&world).await;
+    assert_eq!(sum(&counts, Tally::Compared) + sum(&counts, Tally::NotCompared), 201, "{counts:?}");
+}
