@@ -142,7 +142,7 @@ kinds! {
     OperatorEdit = "operator_edit",
     /// A letter was never sent: its link or its time was over first.
     LetterDropped = "letter_dropped",
-    /// Users were exported with their password hashes.
+    /// Users were exported with password hashes or second factors.
     Exported = "exported",
     /// Everything was copied here from another database.
     DatabaseCopied = "database_copied",
@@ -260,6 +260,10 @@ pub enum Detail {
     Phase(&'static str),
     /// What it was before, in a word of a closed list.
     Was(&'static str),
+    /// In which format, in a word of a closed list.
+    Format(&'static str),
+    /// For whom it was sealed; `plain` = for nobody.
+    Recipient(String),
 }
 
 impl Detail {
@@ -284,6 +288,8 @@ impl Detail {
             Detail::Mount(key) => ("mount", Value::from(cut(key))),
             Detail::Phase(name) => ("phase", Value::from(*name)),
             Detail::Was(name) => ("was", Value::from(*name)),
+            Detail::Format(name) => ("format", Value::from(*name)),
+            Detail::Recipient(name) => ("recipient", Value::from(cut(name))),
         }
     }
 }

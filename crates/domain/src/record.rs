@@ -2,15 +2,22 @@
 //!
 //! The one shape between other applications' users and the store: everything that comes in or goes out passes through it.
 
+use crate::factor::base32;
+use crate::factor::totp::SEED_BYTES;
 use crate::id::UserId;
 use crate::identifier::{EmailKey, UsernameKey};
 use crate::password::weak::{Layout, WeakDigest};
 use crate::password::{HashFault, Stored};
+use crate::secret::SecretBytes;
 use crate::time::Moment;
+use crate::token::Digest;
 use crate::user::{Account, NewUser, Status, StoredHash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+/// Recovery codes of one user in a file.
+const MAX_RECOVERY: usize = 32;
 
 /// Where a record stands at its source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +85,9 @@ pub struct Record {
     /// A hash of a known scheme, or a mark for "no password".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<StoredHashText>,
+    /// A second factor in force; only for users with an `id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<RecordFactor>,
     /// RFC 3339; the moment of the import when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
@@ -86,7 +96,53 @@ pub struct Record {
     pub last_login_at: Option<String>,
 }
 
-/// A password hash in a file. Prints nothing of itself.
+/// A second factor in a file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordFactor {
+    /// The seed that the authenticator app has, in base 32: at least 160 bits.
+    pub totp_seed: StoredHashText,
+    /// SHA-256 of the recovery codes that are left, in hexadecimal digits.
+    #[serde(default)]
+    pub recovery_codes: Vec<String>,
+}
+
+/// A second factor as the store takes it, once the seed is sealed.
+#[derive(Debug)]
+pub struct CarriedFactor {
+    /// At least 160 bits.
+    pub seed: SecretBytes,
+    /// What is kept of the recovery codes.
+    pub recovery: Vec<Digest>,
+}
+
+impl RecordFactor {
+    /// Refused: a seed that is no base 32 or too short, a digest that is none, too many of them.
+    pub fn read(&self) -> Result<CarriedFactor, &'static str> {
+        let seed = base32::decode(self.totp_seed.expose()).filter(|seed| seed.expose().len() >= SEED_BYTES);
+        let seed = seed.ok_or("second_factor.totp_seed is not base 32 of at least 160 bits")?;
+        if self.recovery_codes.len() > MAX_RECOVERY {
+            return Err("second_factor.recovery_codes has more than 32 entries");
+        }
+        let recovery = self.recovery_codes.iter().map(|text| digest_of(text)).collect::<Option<Vec<_>>>();
+        let recovery =
+            recovery.ok_or("second_factor.recovery_codes are SHA-256 digests in hexadecimal digits")?;
+        Ok(CarriedFactor { seed, recovery })
+    }
+}
+
+fn digest_of(text: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(Digest::from_bytes(bytes))
+}
+
+/// A password hash or another secret in a file. Prints nothing of itself.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct StoredHashText(String);
@@ -129,6 +185,7 @@ impl Record {
             status: Some(user.status.name().to_owned()),
             attributes: Some(user.attributes.clone()),
             password_hash: account.password_hash.as_ref().map(|hash| StoredHashText(hash.0.clone())),
+            second_factor: None,
             created_at: Some(stamp(user.created_at)),
             last_login_at: user.last_login_at.map(stamp),
         }
@@ -179,6 +236,12 @@ impl Record {
             faults.push(format!("password_hash: {fault}"));
             (None, None)
         });
+        if let Some(factor) = &self.second_factor {
+            faults.extend(factor.read().err().map(str::to_owned));
+            if self.id.is_none() {
+                faults.push("second_factor is only for users with an id".to_owned());
+            }
+        }
         let created_at = read_moment(self.created_at.as_deref(), "created_at", &mut faults);
         let last_login_at = read_moment(self.last_login_at.as_deref(), "last_login_at", &mut faults);
         if !faults.is_empty() {
@@ -200,6 +263,7 @@ impl Record {
             status: status.unwrap_or(Status::Inactive),
             attributes: self.attributes.unwrap_or_default(),
             password_hash,
+            factors: None,
             last_login_at,
             created_at: created_at.unwrap_or(now),
         };
@@ -278,6 +342,19 @@ mod tests {
                 &["md5 has to be wrapped"],
             ),
             (r#"{"username":"a","password_hash":"md5$x$y"}"#, &["not hexadecimal"]),
+            (
+                r#"{"id":1,"username":"a","second_factor":{"totp_seed":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}}"#,
+                &[],
+            ),
+            (
+                r#"{"username":"a","second_factor":{"totp_seed":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}}"#,
+                &["with an id"],
+            ),
+            (r#"{"id":1,"username":"a","second_factor":{"totp_seed":"hunter2"}}"#, &["totp_seed"]),
+            (
+                r#"{"id":1,"username":"a","second_factor":{"totp_seed":"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP","recovery_codes":["x"]}}"#,
+                &["recovery_codes"],
+            ),
         ] {
             let found = faults(json);
             assert_eq!(found.len(), told.len(), "{json}: {found:?}");

@@ -1,5 +1,6 @@
 //! What is known of a person?
 
+use crate::factor::Factors;
 use crate::id::UserId;
 use crate::identifier::{EmailKey, UsernameKey};
 use crate::time::Moment;
@@ -126,6 +127,8 @@ pub struct NewUser {
     pub attributes: Map<String, Value>,
     /// Hash as stored; absent = no password.
     pub password_hash: Option<StoredHash>,
+    /// Kept from an import, which alone brings them.
+    pub factors: Option<Box<Factors>>,
     /// Kept from an import.
     pub last_login_at: Option<Moment>,
     /// Sign-up or import.

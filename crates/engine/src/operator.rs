@@ -28,7 +28,7 @@ use uuid::Uuid;
 /// How often an operator's change looks again when a request came between.
 const TRIES: usize = 3;
 /// The most users on one page of a list or an export.
-const MAX_PAGE: u32 = 1000;
+pub(crate) const MAX_PAGE: u32 = 1000;
 /// The hashing queue's name for the console.
 const CONSOLE: &str = "console";
 
@@ -181,6 +181,7 @@ impl Engine {
             attributes: request.attributes,
             password_hash,
             last_login_at: None,
+            factors: None,
             created_at: now,
         };
         let mut changes = manage::added(user.clone(), note(now, None, "user add"));

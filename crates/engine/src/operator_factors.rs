@@ -2,14 +2,17 @@
 
 use crate::Engine;
 use crate::error::Fault;
-use crate::operator::{OperatorError, Who, refused};
+use crate::operator::{MAX_PAGE, OperatorError, Who, refused};
 use domain::change::{Change, FactorChange};
 use domain::event::{Actor, Event, EventKind};
 use domain::factor::totp::SEED_BYTES;
-use domain::factor::{Factor, Factors, TOTP_PURPOSE};
+use domain::factor::{Factor, Factors, TOTP_PURPOSE, base32};
+use domain::id::UserId;
 use domain::letter::Letter;
+use domain::record::{CarriedFactor, Record, RecordFactor, StoredHashText};
 use domain::rule::factor::switched_off;
 use domain::secret::SecretBytes;
+use domain::time::Moment;
 use domain::user::User;
 
 /// How often a change looks again when a request came between.
@@ -52,9 +55,7 @@ impl Engine {
                 Some((version, factors)) => (Some(version), factors),
                 None => (None, Factors::default()),
             };
-            let sealed = self.master().seal(TOTP_PURPOSE, user, seed.expose(), self.chance().bytes()?);
-            let sealed = sealed.map_err(|fault| Fault::Crypto(fault.to_string()))?;
-            let to = Box::new(before.with_active(Factor::totp(sealed), now));
+            let to = Box::new(before.with_active(self.sealed_totp(user, seed)?, now));
             let event = Event::inside(EventKind::FactorAdded, now, Actor::Operator, "user adopt-totp");
             let changes = vec![
                 Change::Factor(FactorChange::Put { user, from, to }),
@@ -66,5 +67,50 @@ impl Engine {
             }
         }
         Err(Fault::Contended("adopt_totp").into())
+    }
+
+    fn sealed_totp(&self, user: UserId, seed: &SecretBytes) -> Result<Factor, Fault> {
+        let sealed = self.master().seal(TOTP_PURPOSE, user, seed.expose(), self.chance().bytes()?);
+        sealed.map(Factor::totp).map_err(|fault| Fault::Crypto(fault.to_string()))
+    }
+
+    /// The factors that an import brings for a user, under the master key of this installation.
+    pub(crate) fn carried(
+        &self,
+        user: UserId,
+        factor: &CarriedFactor,
+        now: Moment,
+    ) -> Result<Factors, Fault> {
+        let factors = Factors::default().with_active(self.sealed_totp(user, &factor.seed)?, now);
+        Ok(factors.with_recovery(&factor.recovery))
+    }
+
+    /// As [`Engine::export_users`], with second factors: the seeds are opened with the master key.
+    ///
+    /// Refused: a seed that was sealed under another master key.
+    pub async fn export_with_factors(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Record>, Fault> {
+        let page = self.store().users_after(after, limit.clamp(1, MAX_PAGE)).await?;
+        let mut records = Vec::with_capacity(page.len());
+        for account in &page {
+            let mut record = Record::of(account);
+            if account.user.second_factor {
+                record.second_factor = self.factor_of(account.user.id).await?;
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    async fn factor_of(&self, user: UserId) -> Result<Option<RecordFactor>, Fault> {
+        let Some((_, factors)) = self.store().factors(user).await? else { return Ok(None) };
+        let Some(active) = factors.active() else { return Ok(None) };
+        let seed = self.master().open(TOTP_PURPOSE, user, active.sealed()).ok_or_else(|| {
+            Fault::Crypto(format!("the second factor of user {} is sealed under another master key", user.0))
+        })?;
+        let recovery_codes = factors.recovery_digests().to_vec();
+        Ok(Some(RecordFactor {
+            totp_seed: StoredHashText::new(base32::encode(seed.expose())),
+            recovery_codes,
+        }))
     }
 }

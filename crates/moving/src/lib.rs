@@ -2,4 +2,5 @@
 //!
 //! Reads and writes [`domain::record::Record`]; knows nothing of the store.
 
+pub mod export;
 pub mod source;

@@ -24,7 +24,7 @@ fn what_an_operator_does_is_in_the_trail_with_the_command() {
     run(&home, &["user", "add", "ana", "--no-password"]).ok();
     run(&home, &["user", "set", "ana", "--first-name", "Ana"]).ok();
     run(&home, &["key", "rotate", "native"]).ok();
-    run(&home, &["user", "export", "--with-hashes"]).ok();
+    run(&home, &["user", "export", "--with-hashes", "--plain"]).ok();
     home.write("users.jsonl", "{\"username\":\"bob\"}\n{\"username\":\"eve\"}\n");
     run(&home, &["user", "import", "users.jsonl"]).ok();
     run(&home, &["user", "delete", "ana", "--yes"]).ok();

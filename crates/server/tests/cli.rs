@@ -264,17 +264,17 @@ fn an_import_keeps_everything_and_comes_out_again() {
     assert_eq!((&report["added"], &report["unchanged"]), (&json!(2), &json!(0)));
     let report: Value = serde_json::from_str(&import(&[]).ok()).unwrap();
     assert_eq!((&report["added"], &report["unchanged"]), (&json!(0), &json!(2)));
-    let exported = run(&home, &["user", "export", "--with-hashes"]).ok();
+    let exported = run(&home, &["user", "export", "--with-hashes", "--plain"]).ok();
     let rows: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(rows.contains(&record), "{exported}");
     let plain = run(&home, &["user", "export"]).ok();
     assert!(!plain.contains("pbkdf2") && plain.lines().count() == 2, "{plain}");
-    run(&home, &["user", "export", "--with-hashes", "--output", "out.jsonl"]).ok();
+    run(&home, &["user", "export", "--with-hashes", "--plain", "--output", "out.jsonl"]).ok();
     assert_eq!(home.mode("out.jsonl"), 0o600);
     assert_eq!(run(&home, &["user", "export", "--output", "out.jsonl"]).code, 2, "never over another file");
     let other = Home::new();
     run_with(&other, &["user", "import", "-", "--with-roles"], &exported).ok();
-    assert_eq!(run(&other, &["user", "export", "--with-hashes"]).ok(), exported);
+    assert_eq!(run(&other, &["user", "export", "--with-hashes", "--plain"]).ok(), exported);
     let left = std::fs::read_dir(other.path("data"))
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("import-"));

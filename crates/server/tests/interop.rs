@@ -90,7 +90,7 @@ impl Moved {
 
     /// The hash that is stored for an address.
     fn stored_hash(&self, email: &str) -> String {
-        let lines = self.home.run(&["user", "export", "--with-hashes"]);
+        let lines = self.home.run(&["user", "export", "--with-hashes", "--plain"]);
         let mut rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let row = rows.find(|row| row["email"] == email);
         let row = row.unwrap_or_else(|| panic!("{email} is not in the export:\n{lines}"));

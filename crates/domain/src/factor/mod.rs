@@ -171,6 +171,11 @@ impl Factors {
         Factors { active: Some(Active { factor, since: now.millis() }), pending: None, ..self.clone() }
     }
 
+    /// What is kept of the recovery codes: their SHA-256 in hexadecimal digits. For the operator's export alone.
+    pub fn recovery_digests(&self) -> &[String] {
+        &self.recovery
+    }
+
     /// With other recovery codes; the old ones are void.
     #[must_use]
     pub fn with_recovery(&self, codes: &[Digest]) -> Factors {

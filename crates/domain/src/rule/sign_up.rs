@@ -120,6 +120,7 @@ pub fn newcomer(request: &SignUp, identity: &Identity, admission: &Admission, sc
         attributes,
         password_hash: admission.hash.clone(),
         last_login_at: None,
+        factors: None,
         created_at: scene.now,
     }
 }

@@ -13,6 +13,7 @@ use crate::store::{Broken, ImportSum};
 use check::Checked;
 use domain::event::{Actor, Event, EventKind};
 use domain::password::weak::Layout;
+use domain::record::RecordFactor;
 use domain::record::{Entry, Place};
 use domain::time::Moment;
 use domain::user::{NewUser, StoredHash};
@@ -197,6 +198,7 @@ impl Engine {
         order.watch.begin(if rehearsal { ImportStage::Rehearsing } else { ImportStage::Adding }, expected);
         let broken = Arc::new(Mutex::new(None));
         let users = Again {
+            engine: self.clone(),
             entries: (order.open)().map_err(ImportFault::Source)?,
             seed,
             now,
@@ -234,6 +236,8 @@ struct Run<'a> {
 
 /// The users of a source that was checked, read a second time.
 struct Again {
+    /// Seals what is sealed under the master key here.
+    engine: Engine,
     entries: Entries,
     seed: Uuid,
     now: Moment,
@@ -252,12 +256,18 @@ impl Again {
         let record = record.map_err(|_| changed(&place))?;
         self.given += 1;
         let uuid = nth_uuid(self.seed, u128::from(self.given));
+        let factor = record.second_factor.as_ref().map(RecordFactor::read).transpose();
+        let factor = factor.map_err(|_| changed(&place))?;
         let digest = self.wrapped.as_ref().and(record.password_hash.clone());
         let (mut user, weak) = record.read_with(uuid, self.now, self.layout).map_err(|_| changed(&place))?;
         if let (Some(_), Some((tags, spool)), Some(digest)) = (weak, &self.wrapped, digest) {
             // Whoever is not there was here already, and keeps the password that he has here.
             let text = spool.text(tags.of(&user, digest.expose()));
             user.password_hash = text.map_err(|error| format!("{place}: {error}"))?.map(StoredHash);
+        }
+        if let (Some(factor), Some(id)) = (factor, user.id) {
+            let factors = self.engine.carried(id, &factor, self.now).map_err(|fault| fault.to_string())?;
+            user.factors = Some(Box::new(factors));
         }
         Ok(user)
     }

@@ -36,6 +36,13 @@ pub(super) static ADD_HALF_WAY: Sql = Sql::same(
 );
 pub(super) static USE_HALF_WAY: Sql = Sql::same("DELETE FROM half_way WHERE digest = $1 AND expires_at > $2");
 
+static MARK: Sql = Sql::same("UPDATE users SET second_factor = $1 WHERE id = $2");
+
+/// Puts factors in force for a user whom the same transaction added.
+pub(super) fn carry(user: UserId, factors: &Factors) -> Result<[Step<'static>; 2], Fault> {
+    Ok([Step::fresh(&ADD, values![user.0, json(factors)?]), Step::fresh(&MARK, values![true, user.0])])
+}
+
 /// Reads the version, and everything about a user's second factors.
 pub(super) fn read(row: &Row<'_>) -> Result<(i64, Factors), Fault> {
     let factors =

@@ -377,6 +377,7 @@ impl Turn<'_> {
             attributes,
             password_hash,
             last_login_at: None,
+            factors: None,
             created_at: shown.created_at.unwrap_or(self.scene.now),
         })
     }

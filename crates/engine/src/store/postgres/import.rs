@@ -7,7 +7,7 @@ use crate::error::Fault;
 use crate::store::feed::{CONFLICTS, Feed};
 use crate::store::row::Row;
 use crate::store::value::{Value, values};
-use crate::store::{ImportSum, schemes, users};
+use crate::store::{ImportSum, factors, schemes, users};
 use crossbeam_channel::Receiver;
 use domain::change::Conflict;
 use domain::event::{Detail, Event};
@@ -124,7 +124,14 @@ impl Found {
     ) -> Result<(), Fault> {
         if let Some(row) = row {
             self.sum.added += 1;
-            self.added.insert(UserId(Row::Postgres(row).int(0)?));
+            let id = UserId(Row::Postgres(row).int(0)?);
+            self.added.insert(id);
+            if let Some(factors) = &user.factors {
+                for step in factors::carry(id, factors)? {
+                    let values = bound(&step.values);
+                    client.execute(step.sql.postgres, &values).await.map_err(|error| look_fault(&error))?;
+                }
+            }
             self.labels.extend(user.password_hash.as_ref().and_then(|hash| crate::hasher::label(&hash.0)));
         } else {
             match there(client, user).await? {

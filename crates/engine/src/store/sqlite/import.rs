@@ -7,10 +7,11 @@ use crate::store::apply::Sum;
 use crate::store::feed::{CONFLICTS, Feed};
 use crate::store::step::Step;
 use crate::store::value::values;
-use crate::store::{ImportSum, schemes, users};
+use crate::store::{ImportSum, factors, schemes, users};
 use crossbeam_channel::Receiver;
 use domain::change::Conflict;
 use domain::event::{Detail, Event};
+use domain::factor::Factors;
 use domain::id::UserId;
 use domain::trail::TrailKey;
 use domain::user::NewUser;
@@ -98,6 +99,9 @@ impl Found {
                 let Some(id) = id else { return Ok(()) };
                 self.sum.added += 1;
                 self.added.insert(id);
+                if let Some(factors) = &user.factors {
+                    carry(conn, id, factors).map_err(failure)?;
+                }
                 labels.extend(user.password_hash.as_ref().and_then(|hash| crate::hasher::label(&hash.0)));
             }
             Err(Halt::Conflict(conflict)) => match there(conn, user)? {
@@ -110,6 +114,13 @@ impl Found {
         self.place += 1;
         Ok(())
     }
+}
+
+fn carry(conn: &Connection, id: UserId, factors: &Factors) -> Result<(), Halt> {
+    for one in &factors::carry(id, factors)? {
+        step(conn, one, &mut Sum::default())?;
+    }
+    Ok(())
 }
 
 fn there(conn: &Connection, user: &NewUser) -> rusqlite::Result<Option<UserId>> {

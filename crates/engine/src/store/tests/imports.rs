@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::{Broken, ImportSum};
 use domain::event::{Actor, Event, EventKind};
+use domain::factor::{Factor, Factors, TOTP_PURPOSE};
 use domain::user::UserEdit;
 
 type Imported = Result<ImportSum, Vec<(usize, Conflict)>>;
@@ -25,6 +26,24 @@ pub async fn an_import_keeps_ids_and_goes_on_after_them(store: Store) {
     assert_eq!(account(&store, UserId(500)).await.user.username.as_deref(), Some("p50"));
     assert_eq!(store.hash_schemes().await.unwrap(), ["bcrypt:12"]);
     assert_eq!(add(&store, person(2000)).await.user.id, UserId(10_001));
+}
+
+pub async fn an_import_brings_second_factors(store: Store) {
+    let mut users = people(1..4);
+    let key = domain::seal::MasterKey::new(&domain::secret::SecretBytes::new([9; 32])).unwrap();
+    let sealed = key.seal(TOTP_PURPOSE, UserId(20), b"a seed of twenty byte", [1; 12]).unwrap();
+    let factors = Factors::default().with_active(Factor::totp(sealed), at(1000));
+    users[1].factors = Some(Box::new(factors.clone()));
+    // A rehearsal leaves nothing.
+    import(&store, users.clone(), true).await.unwrap();
+    assert!(store.factors(UserId(20)).await.unwrap().is_none());
+    import(&store, users.clone(), false).await.unwrap();
+    assert_eq!(store.factors(UserId(20)).await.unwrap(), Some((1, factors.clone())));
+    assert!(account(&store, UserId(20)).await.user.second_factor);
+    assert!(!account(&store, UserId(10)).await.user.second_factor);
+    // Users who are here are left as they are.
+    import(&store, users, false).await.unwrap();
+    assert_eq!(store.factors(UserId(20)).await.unwrap(), Some((1, factors)));
 }
 
 pub async fn one_conflict_and_nothing_is_imported(store: Store) {

@@ -79,6 +79,7 @@ macro_rules! whole_suite {
                 an_import_keeps_ids_and_goes_on_after_them
                 one_conflict_and_nothing_is_imported
                 a_second_run_finds_everything_unchanged
+                an_import_brings_second_factors
                 a_dry_run_says_the_same_and_keeps_nothing
                 an_import_that_breaks_off_keeps_nothing
                 a_list_that_is_not_whole_is_not_kept
@@ -147,6 +148,7 @@ pub(in crate::store) fn person(number: u32) -> NewUser {
         attributes: Map::new(),
         password_hash: Some(StoredHash(BCRYPT.to_owned())),
         last_login_at: None,
+        factors: None,
         created_at: at(1000),
     }
 }

@@ -58,6 +58,7 @@ impl Turn<'_> {
             attributes: Map::new(),
             password_hash: Some(self.hash(fit).await?),
             last_login_at: None,
+            factors: None,
             created_at: self.scene.now,
         };
         let changes = vec![

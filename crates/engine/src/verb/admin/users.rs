@@ -67,6 +67,7 @@ impl Turn<'_> {
             attributes: Map::new(),
             password_hash: None,
             last_login_at: None,
+            factors: None,
             created_at: self.scene.now,
         };
         let note = self.note_by(admin, EventKind::UserCreated);
