@@ -28,7 +28,7 @@ fn report(home: &Home, arguments: &[&str]) -> Value {
 }
 
 fn exported(home: &Home) -> Vec<Value> {
-    let lines = run(home, &["user", "export", "--with-hashes"]).ok();
+    let lines = run(home, &["user", "export", "--with-hashes", "--plain"]).ok();
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
