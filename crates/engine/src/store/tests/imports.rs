@@ -30,7 +30,9 @@ pub async fn an_import_keeps_ids_and_goes_on_after_them(store: Store) {
 
 pub async fn an_import_brings_second_factors(store: Store) {
     let mut users = people(1..4);
-    let key = domain::seal::MasterKey::new(&domain::secret::SecretBytes::new([9; 32])).unwrap();
+    let key =
+        domain::seal::MasterKey::new(&domain::secret::SecretBytes::new(*b"a master key of thirty-two bytes"))
+            .unwrap();
     let sealed = key.seal(TOTP_PURPOSE, UserId(20), b"a seed of twenty byte", [1; 12]).unwrap();
     let factors = Factors::default().with_active(Factor::totp(sealed), at(1000));
     users[1].factors = Some(Box::new(factors.clone()));
