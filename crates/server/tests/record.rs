@@ -3,8 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+#[path = "record/hostile.rs"]
+mod hostile;
 #[path = "record/openapi.rs"]
 mod openapi;
+#[path = "record/pairs.rs"]
+mod pairs;
 #[path = "record/proxy.rs"]
 mod proxy;
 mod world;

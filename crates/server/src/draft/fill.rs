@@ -10,7 +10,7 @@ use super::shapes;
 use super::sketch::{Body, Newcomer, Route, Said, Sketch, Token};
 use super::takes::takes;
 use super::tokens::token;
-use super::wire::{credential, headers, http, most};
+use super::wire::{credential, headers, http, is_exact_scheme, most};
 use super::words::{self, Field};
 use crate::record::exchange::{Exchange, Recording, field};
 use domain::command::Verb;
@@ -42,6 +42,7 @@ pub fn sketch(
         rotates: rotates(recording, people, endpoints),
         ..Sketch::default()
     };
+    sketch.exact_scheme = is_exact_scheme(recording, people, &sketch.credential.1);
     for endpoint in endpoints {
         if let Some(route) = route(endpoint, recording, people, lives) {
             let name = unique(&route, &sketch.routes);
@@ -345,6 +346,7 @@ fn refusals(
             };
             if let (Some(place), "invalid_input") = (place, code) {
                 any_message(one, &mut sketch.routes[place]);
+                learn_limits(one, &mut sketch.routes[place]);
             }
             codes.insert(*at, code);
             let said = noes::said(one, code, sketch);
@@ -367,6 +369,23 @@ fn refusals(
     }
     default_words(sketch);
     codes
+}
+
+/// Takes over the bounds that a no names. Those of new passwords are the policy's.
+fn learn_limits(one: &Exchange, route: &mut Route) {
+    for (name, is_most, limit) in noes::limits(one) {
+        let end = format!(".{name}");
+        let take = route.takes.iter_mut().find(|take| take.from.ends_with(&end));
+        let Some(take) = take.filter(|take| (1..=4096).contains(&limit) && !take.from.starts_with("path."))
+        else {
+            continue;
+        };
+        let key = if is_most { "max_length" } else { "min_length" };
+        let is_policy = !is_most && take.input.contains("password");
+        if !is_policy && !take.keys.iter().any(|(known, _)| *known == key) {
+            take.keys.push((key, limit.to_string()));
+        }
+    }
 }
 
 /// What is said when none of several inputs is there, where the answer says nothing else.

@@ -272,6 +272,46 @@ fn listed(value: &Value, known: &dyn Fn(&String) -> bool) -> Option<&'static str
     }
 }
 
+/// The bounds that a no names for its fields: field, whether it is the longest, and how many characters.
+///
+/// Only sentences that say so in the words of the usual frameworks count.
+pub fn limits(one: &Exchange) -> Vec<(String, bool, usize)> {
+    let mut out = Vec::new();
+    let Some(Value::Object(members)) = one.answered.json() else { return out };
+    let nested = members.values().filter_map(Value::as_object).flatten();
+    for (name, texts) in members.iter().chain(nested) {
+        let texts: Vec<&str> = match texts {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+            other => other.as_str().into_iter().collect(),
+        };
+        let sent = inputs(one).into_iter().find(|(known, _)| last(known) == name);
+        let Some(length) = sent.and_then(|(_, value)| Some(value.as_str()?.chars().count())) else {
+            continue;
+        };
+        for text in texts {
+            let bound = |words: &[&str]| words.iter().find_map(|word| number_after(text, word));
+            // What was sent has to break the bound, or the sentence speaks of something else.
+            if let Some(most) =
+                bound(&["no more than ", "at most ", "longer than "]).filter(|most| length > *most)
+            {
+                out.push((name.clone(), true, most));
+            } else if let Some(least) = bound(&["at least ", "shorter than "]).filter(|least| length < *least)
+            {
+                out.push((name.clone(), false, least));
+            }
+        }
+    }
+    out
+}
+
+/// The number that follows some words and counts characters.
+fn number_after(text: &str, words: &str) -> Option<usize> {
+    let rest = &text[text.find(words)? + words.len()..];
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let number = rest[..end].parse().ok()?;
+    rest[end..].trim_start().starts_with("char").then_some(number)
+}
+
 /// Which wording belongs to which rule: what was wrong is seen in the request.
 fn wordings(value: &Value, one: &Exchange, code: &str, sketch: &mut Sketch) {
     let Some(members) = value.as_object() else { return };

@@ -45,6 +45,8 @@ pub struct Sketch {
     pub headers: Vec<(String, String)>,
     /// Where an access token stands.
     pub credential: (String, String),
+    /// Whether the letter case of the scheme counts.
+    pub exact_scheme: bool,
     /// The access token.
     pub access: Token,
     /// The refresh token, if there is one.
@@ -82,6 +84,8 @@ pub struct Http {
     pub content_type: String,
     /// Whether a wrong method is said as `not_found`.
     pub wrong_method_is_not_found: bool,
+    /// Whether a request that does not want our type was refused.
+    pub checks_accept: bool,
     /// Whether OPTIONS is answered.
     pub answers_options: bool,
     /// `first`, `last` or empty.

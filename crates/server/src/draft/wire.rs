@@ -44,6 +44,7 @@ pub fn http(recording: &Recording, endpoints: &[Endpoint]) -> Http {
     http.wrong_method_is_not_found = refused(true).any(|one| {
         one.method != "OPTIONS" && one.all.iter().all(|at| recording.exchanges[*at].answered.status == 404)
     });
+    http.checks_accept = recording.exchanges.iter().any(|one| one.answered.status == 406);
     http.answers_options =
         recording.exchanges.iter().any(|one| one.asked.method == "OPTIONS" && one.answered.is_good());
     let prefixes: BTreeSet<String> = spoken.map(|endpoint| prefix(&endpoint.path)).collect();
@@ -90,6 +91,17 @@ pub fn credential(recording: &Recording, people: &People) -> (String, String) {
         }
     }
     ("header.Authorization".to_owned(), "Bearer".to_owned())
+}
+
+/// Whether a good token was refused because its scheme was written in another letter case.
+pub fn is_exact_scheme(recording: &Recording, people: &People, scheme: &str) -> bool {
+    recording.exchanges.iter().filter(|one| one.answered.status == 401).any(|one| {
+        let sent = field(&one.asked.fields, "authorization").and_then(|value| value.split_once(' '));
+        sent.is_some_and(|(word, token)| {
+            let is_known = people.tokens.get(token).is_some_and(|given| !given.is_refresh);
+            is_known && word != scheme && word.eq_ignore_ascii_case(scheme)
+        })
+    })
 }
 
 fn capital(word: &str) -> String {

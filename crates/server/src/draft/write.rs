@@ -184,6 +184,9 @@ fn http(sketch: &Sketch, out: &mut String) {
     if http.wrong_method_is_not_found {
         out.push_str("wrong_method = \"not_found\"\n");
     }
+    if http.checks_accept {
+        out.push_str("accept = \"check\"\n");
+    }
     if http.answers_options {
         out.push_str("options = \"answer\"\n");
     }
@@ -205,6 +208,10 @@ fn http(sketch: &Sketch, out: &mut String) {
     }
     let (from, scheme) = &sketch.credential;
     let _ = writeln!(out, "\n[credential]\nfrom = {}\nscheme = {}", quoted(from), quoted(scheme));
+    if sketch.exact_scheme {
+        comment(out, "The same word in another letter case was refused.");
+        out.push_str("scheme_case = \"exact\"\n");
+    }
 }
 
 fn tokens(sketch: &Sketch, out: &mut String) {

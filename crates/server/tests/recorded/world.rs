@@ -13,7 +13,7 @@ use domain::token::{HeaderPlan, Key, KeySet};
 use http::Response;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The moment at which the stage stands: 2024-03-10T14:20:00Z.
 pub const NOW: i64 = 1_710_080_400;
@@ -63,6 +63,8 @@ pub struct World<'r> {
     stage: Stage,
     row: &'r Row,
     pair: Option<Pair>,
+    /// Everything that was sent, with its answer.
+    heard: Mutex<Vec<(Ready, Response<Bytes>)>>,
 }
 
 impl<'r> World<'r> {
@@ -70,11 +72,11 @@ impl<'r> World<'r> {
     pub async fn of(row: &'r Row, dialect: Arc<Dialect>) -> Result<World<'r>, String> {
         let stage = Stage::open(dialect, &Transcript::default()).await?;
         stage.play(&Transcript { users: users(row), ..Transcript::default() }).await?;
-        Ok(World { stage, row, pair: None })
+        Ok(World { stage, row, pair: None, heard: Mutex::default() })
     }
 
     /// Makes the recorded request. Refused: what can not be prepared, with a sentence.
-    pub async fn answer(mut self) -> Result<Response<Bytes>, String> {
+    pub async fn answer(&mut self) -> Result<Response<Bytes>, String> {
         let mut ready = sent::ready(self.row)?;
         let path = self.filled(&ready.target).await?;
         ready.target = path;
@@ -90,7 +92,19 @@ impl<'r> World<'r> {
         if let Some((_, _, before)) = happened {
             self.happen(*before).await?;
         }
-        self.stage.send(ready).await
+        self.send(ready).await
+    }
+
+    async fn send(&self, ready: Ready) -> Result<Response<Bytes>, String> {
+        let response = self.stage.send(ready.clone()).await?;
+        self.heard.lock().unwrap().push((ready, response.clone()));
+        Ok(response)
+    }
+
+    /// Everything that was sent so far, with its answer.
+    #[allow(dead_code, reason = "one of the programs that share this file asks for it")]
+    pub fn heard(self) -> Vec<(Ready, Response<Bytes>)> {
+        self.heard.into_inner().unwrap()
     }
 
     async fn happen(&mut self, before: Before) -> Result<(), String> {
@@ -125,7 +139,7 @@ impl<'r> World<'r> {
             headers,
             body: body.to_string().into_bytes(),
         };
-        let response = self.stage.send(ready).await?;
+        let response = self.send(ready).await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }
