@@ -260,7 +260,7 @@ fn rules(sketch: &Sketch, out: &mut String) {
     out.push('\n');
     comment(
         out,
-        "The shortest password that was taken; the application's own rule may allow less, or have asked for more since.",
+        "The shortest password that was taken. Passwords are masked, so whether common ones are taken is not known: refuse_common = false allows them.",
     );
     let _ = writeln!(out, "[passwords]\nmin_length = {}", sketch.min_length);
     let new = &sketch.newcomer;

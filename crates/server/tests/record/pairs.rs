@@ -28,7 +28,8 @@ use std::sync::Arc;
 fn rows() -> Option<Vec<Row>> {
     let path = documents().join("transcripts.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        writeln!(std::io::stdout(), "not drafted: {} is not here", path.display()).unwrap();
+        let mut out = std::io::stdout();
+        writeln!(out, "not drafted: {} is not here", path.display()).unwrap();
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())
