@@ -187,5 +187,5 @@ fn unbase64(text: &str) -> Option<Vec<u8>> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.len() / 2;
     let bytes = (0..pairs).map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok());
-    bytes.collect::<Option<Vec<u8>>>().filter(|_| text.len() % 2 == 0)
+    bytes.collect::<Option<Vec<u8>>>().filter(|_| text.len().is_multiple_of(2))
 }
