@@ -84,7 +84,7 @@ pub(super) static SAME: Sql = Sql::same(
      AND (uuid = $2 OR (id = $1 AND created_at = $3) \
      OR (email_key IS NOT DISTINCT FROM $4 AND username_key IS NOT DISTINCT FROM $5)) THEN 1 END), max(id) \
      FROM users WHERE id = $1 OR uuid = $2 \
-     OR ($1 IS NULL AND $2 IS NULL AND (email_key = $4 OR username_key = $5))",
+     OR ($1 IS NULL AND $2 IS NULL AND email_key = $4) OR ($1 IS NULL AND $2 IS NULL AND username_key = $5)",
 );
 static HOLD: Sql = locking!("SELECT id FROM users WHERE id = $1", "FOR NO KEY UPDATE");
 
