@@ -4,9 +4,7 @@ use crate::application::{Kind, Size};
 use crate::binary::{Home, Server, chance};
 use crate::server::configuration;
 use crate::wire::{Line, Message, request};
-use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// One request of a conversation. `{access}` and `{refresh}` stand for what the last sign-in gave.
@@ -215,26 +213,11 @@ fn auths() -> Vec<Asked> {
 
 /// Imports the application's users while it runs, and gives what was said of it.
 pub fn import(kind: Kind, home: &Home) -> String {
-    let base = Connection::open(kind.database(home)).unwrap();
-    let sql = match kind {
-        Kind::Django => {
-            "SELECT json_object('id', id, 'username', username, 'email', email, 'first_name', first_name,
-             'last_name', last_name, 'phone_number', number_phone, 'avatar', '/media/' || avatar,
-             'password_hash', password, 'status', iif(is_active, 'active', 'inactive'),
-             'created_at', replace(date_joined, ' ', 'T') || 'Z',
-             'attributes', json_object('is_staff', json(iif(is_staff, 'true', 'false')),
-                 'is_superuser', json(iif(is_superuser, 'true', 'false')))) FROM users_users"
-        }
-        Kind::Nest => {
-            r#"SELECT json_object('uuid', id, 'email', email, 'password_hash', password,
-             'status', iif("isActive", 'active', 'inactive'), 'created_at', replace("createdAt", ' ', 'T') || 'Z') FROM "user""#
-        }
+    let database = kind.database(home);
+    let database = database.to_str().unwrap();
+    let words: &[&str] = match kind {
+        Kind::Django => &["--from", "django", "--with-roles"],
+        Kind::Nest => &["--from", "sql", "--table", "user", "--map", "uuid=id", "--map", "id="],
     };
-    let mut lines = String::new();
-    let mut statement = base.prepare(sql).unwrap();
-    for line in statement.query_map([], |row| row.get::<_, String>(0)).unwrap() {
-        writeln!(lines, "{}", line.unwrap()).unwrap();
-    }
-    home.write("users.jsonl", &lines);
-    home.run(&["user", "import", "users.jsonl", "--with-roles"])
+    home.run(&[&["user", "import", database], words].concat())
 }

@@ -213,7 +213,9 @@ impl Client {
     }
 
     fn nobody(&mut self) {
-        let body = json!({ "email": "nobody@example.com", "password": "not theirs at all" });
+        // Another one every time: tries with one address are limited, whether anybody has it or not.
+        let email = format!("nobody{}@example.com", self.roll(1 << 30));
+        let body = json!({ "email": email, "password": "not theirs at all" });
         let (path, status) = match self.kind {
             Kind::Django => ("/api/sign-in/", 404),
             Kind::Nest => ("/auth/signin", 401),
@@ -247,6 +249,20 @@ impl Client {
         self.me(&tokens, &person);
         self.signed_up.push(person);
         Some(tokens)
+    }
+
+    /// Somebody joins at a page of the application's own, and signs in where everybody does.
+    fn join(&mut self) {
+        let chance = self.roll(1 << 30);
+        let email = format!("new{}x{chance}@nest.example", self.number);
+        let mut person = Person { email, password: "SecurePass123!".to_owned(), id: String::new() };
+        let body = json!({ "email": person.email, "password": person.password });
+        let request = request("POST", "/accounts", "", Some(&body));
+        if self.expect("join", &request, 201, |said| said["userId"].is_string()).is_some()
+            && self.sign_in(&mut person).is_some()
+        {
+            self.signed_up.push(person);
+        }
     }
 
     fn sign_up_and_delete(&mut self) {
@@ -293,11 +309,15 @@ impl Client {
         self.look();
         self.renew();
         self.own_data();
-        if self.kind == Kind::Django && change {
-            self.rename();
-            drop(self.sign_up());
-            self.sign_up_and_delete();
-            self.look();
+        match self.kind {
+            Kind::Django if change => {
+                self.rename();
+                drop(self.sign_up());
+                self.sign_up_and_delete();
+                self.look();
+            }
+            Kind::Nest if change => self.join(),
+            Kind::Django | Kind::Nest => {}
         }
     }
 
