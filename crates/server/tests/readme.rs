@@ -1,4 +1,5 @@
-//! What the README and the applications' own documents say to paste gives the documented answers.
+//! What the README and the applications' own documents say to paste gives the documented answers, and every command of
+//! a page exists.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was not looked at is said")]
@@ -138,4 +139,61 @@ fn every_curl_of_the_documents_is_answered_as_documented() {
     );
     assert!(paste(&register, &server).ends_with("201"));
     assert_eq!(statuses("4-uk-travel-token.txt", &server).unwrap(), ["200"]);
+}
+
+/// The commands of a page's shell blocks and sentences, without what a shell makes of them.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let blocks = page.split("```sh\n").skip(1).map(|piece| piece.split("```").next().unwrap());
+    let words = page.split('`').skip(1).step_by(2).filter(|words| !words.contains(['\n', '…']));
+    let lines = blocks.flat_map(str::lines).chain(words);
+    let lines = lines.filter_map(|line| line.trim().strip_prefix("countersign "));
+    let plain = lines.map(|line| line.split(['#', '|', '>', '<', ';', '&']).next().unwrap());
+    plain.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+/// What a command says of itself: of as many of its words as are its name.
+fn help(home: &Home, words: &[String]) -> (usize, String) {
+    let is_name =
+        |word: &&String| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+    let longest = words.iter().take_while(is_name).count();
+    for length in (1..=longest).rev() {
+        let mut asked: Vec<&str> = words[..length].iter().map(String::as_str).collect();
+        asked.push("--help");
+        let output = home.countersign(&asked).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        // A command without subcommands takes any word for an argument.
+        if output.status.success()
+            && said.contains(&format!("Usage: countersign {}", words[..length].join(" ")))
+        {
+            return (length, said);
+        }
+    }
+    (0, String::new())
+}
+
+#[test]
+fn every_command_of_the_pages_exists() {
+    let home = Home::new("commands");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        for words in commands(&std::fs::read_to_string(&path).unwrap()) {
+            seen += 1;
+            let (named, said) = help(&home, &words);
+            let options = words[named..].iter().filter(|word| word.starts_with("--"));
+            let unknown: Vec<&str> = options
+                .map(|word| word.split('=').next().unwrap())
+                .filter(|word| !said.contains(word))
+                .collect();
+            if named == 0 || !unknown.is_empty() {
+                wrong.push(format!("{}: countersign {} {unknown:?}", path.display(), words.join(" ")));
+            }
+        }
+    }
+    assert!(seen > 10, "{seen} commands");
+    assert!(wrong.is_empty(), "{} of {seen}\n{}", wrong.len(), wrong.join("\n"));
 }
