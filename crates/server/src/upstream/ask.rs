@@ -7,7 +7,7 @@ use dialect::{Answer, Came, Route, Told};
 use domain::command::SignUp;
 use domain::secret::Secret;
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 
 /// Where the question goes and for whom it is asked.
 #[derive(Clone, Copy)]
@@ -36,18 +36,23 @@ impl Asker<'_> {
     }
 
     async fn told(&self, route: &Route, request: Request<Bytes>) -> Option<Told> {
-        let (mut parts, body) = request.into_parts();
-        let path = format!("{}{}", self.mount.prefix, parts.uri.path());
-        parts.uri = path.parse().ok()?;
-        if let Some(host) = self.parts.headers.get(header::HOST) {
-            parts.headers.insert(header::HOST, host.clone());
-        }
+        let (parts, body) = addressed(self.mount, request, &self.parts.headers)?;
         let answer = self.takeover.upstream.send(&parts, &body, self.client).await.ok()?;
         match read(self.mount, route, &answer) {
             Answer::Given(told) => Some(*told),
             Answer::Refused { .. } | Answer::Strange(_) => None,
         }
     }
+}
+
+/// A question of ours as it would have come to the mount, in the name of the client who sent these headers.
+pub fn addressed(mount: &Mount, request: Request<Bytes>, came: &HeaderMap) -> Option<(Parts, Bytes)> {
+    let (mut parts, body) = request.into_parts();
+    parts.uri = format!("{}{}", mount.prefix, parts.uri.path()).parse().ok()?;
+    for name in [header::HOST, header::USER_AGENT, header::ACCEPT_LANGUAGE] {
+        came.get(&name).map(|value| parts.headers.insert(name, value.clone()));
+    }
+    Some((parts, body))
 }
 
 /// Reads an answer of the old application.

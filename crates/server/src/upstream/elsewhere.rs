@@ -3,7 +3,7 @@
 //! The request goes on as it came, without cookies and credentials. The answer has to be one of the contract's; what it
 //! does not say of the user is read from its access token, and then asked with that token.
 
-use super::ask::read;
+use super::ask::{addressed, read};
 use super::client::UpstreamFault;
 use super::dual::{Asking, detail};
 use super::shown::{merged, shown};
@@ -18,8 +18,8 @@ use domain::shape::Slot;
 use domain::time::Moment;
 use domain::user::Status;
 use engine::{Elsewhere, Found, Shown};
+use http::Request;
 use http::request::Parts;
-use http::{Request, header};
 use std::sync::Arc;
 
 /// One sign-in that may have to be asked of the old application.
@@ -113,12 +113,8 @@ impl SignIn {
         if !shows_more(route, told) {
             return Ok(None);
         }
-        let (mut parts, body) = request.into_parts();
-        let path = format!("{}{}", self.mount.prefix, parts.uri.path());
-        parts.uri = path.parse().map_err(|_| Found::Lied("no_route"))?;
-        for name in [header::HOST, header::USER_AGENT, header::ACCEPT_LANGUAGE] {
-            self.parts.headers.get(&name).map(|value| parts.headers.insert(name, value.clone()));
-        }
+        let addressed = addressed(&self.mount, request, &self.parts.headers);
+        let (parts, body) = addressed.ok_or(Found::Lied("no_route"))?;
         self.told(route, &parts, &body).await.map(Some)
     }
 
