@@ -17,15 +17,16 @@ use std::time::Instant;
 
 /// Below `database copy --help`.
 const COPY_HELP: &str = "\
-Users, sessions, factors, links, letters, pictures, admin keys and the audit trail go along; nobody is signed out. The
-source is left as it is. The target has to be empty. What a copy that broke off has written is not written again: give
-the same command once more. Until everything was compared and is equal, no server starts on the target.
+Users, sessions, factors, links, letters, pictures, admin keys and the audit trail go along;
+nobody is signed out. The source is left as it is. The target has to be empty. What a copy that
+broke off has written is not written again: give the same command once more. Until everything
+was compared and is equal, no server starts on the target.
 
-With --ahead the source may be in use, and the target waits for the last run. That one, with the servers stopped,
-writes only what has changed since: seconds, not minutes (docs/operating.md).
+With --ahead the source may be in use, and the target waits for the last run. That one, with the
+servers stopped, writes only what has changed since: seconds, not minutes (docs/operating.md).
 
-A URL without password takes it from COUNTERSIGN_DATABASE_PASSWORD or database_password_file. What is not named is the
-configured database.
+A URL without password takes it from COUNTERSIGN_DATABASE_PASSWORD or database_password_file.
+What is not named is the configured database.
 
 Examples:
   countersign database copy --to postgres://countersign@db1,db2/countersign --dry-run
@@ -33,7 +34,8 @@ Examples:
   countersign database copy --to postgres://countersign@db1,db2/countersign
   countersign database copy --from postgres://countersign@db1/countersign --to sqlite:/var/lib/countersign/countersign.db
 
-Exit codes: 0 both are equal, 1 they are not or it broke off, 2 the command is wrong and nothing was written.";
+Exit codes: 0 both are equal, 1 they are not or it broke off, 2 the command is wrong and nothing
+was written.";
 
 /// What can be done with whole databases.
 #[derive(Debug, Subcommand)]

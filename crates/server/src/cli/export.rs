@@ -21,11 +21,13 @@ const MAX_TOLD: usize = 1000;
 
 /// Below `user export --help`.
 pub const EXPORT_HELP: &str = "\
-Password hashes and second factors go out only with --with-hashes and --with-factors, and then only sealed (--seal-to) or
-with --plain. Both are noted in the audit trail, before the first byte leaves.
+Password hashes and second factors go out only with --with-hashes and --with-factors, and then
+only sealed (--seal-to) or with --plain. Both are noted in the audit trail, before the first
+byte leaves.
 
-What a format can not say (a hash of a scheme that it does not know, a second factor where it has no place) is told for each
-user, and nothing is written; with --leave-out the users go out without it.
+What a format can not say (a hash of a scheme that it does not know, a second factor where it
+has no place) is told for each user, and nothing is written; with --leave-out the users go out
+without it.
 
 Formats:
   jsonl      one record a line, for `countersign user import`; holds everything

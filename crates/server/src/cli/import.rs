@@ -19,24 +19,28 @@ const MAX_TOLD: usize = 1000;
 
 /// Below `user import --help`.
 pub const IMPORT_HELP: &str = "\
-Hashes are read as Django, PHC, bcrypt, Werkzeug, Passlib, phpass, WordPress, crypt(3) SHA-2, Firebase, Keycloak, ASP.NET
-Identity, better-auth and LDAP write them; nobody has to set a new password. MD5, SHA-1 and SHA-2 digests are wrapped in
-argon2id before they are stored; passwords in clear are refused.
+Hashes are read as Django, PHC, bcrypt, Werkzeug, Passlib, phpass, WordPress, crypt(3) SHA-2,
+Firebase, Keycloak, ASP.NET Identity, better-auth and LDAP write them; nobody has to set a new
+password. MD5, SHA-1 and SHA-2 digests are wrapped in argon2id before they are stored;
+passwords in clear are refused.
 
-It is all or nothing: with any fault nothing is imported, and every fault is told with its line or key. Two records with the
-same e-mail address or user name are told with both places and never merged. The same import again changes nothing: users
-who are here already are left as they are, whatever has happened to them here.
+It is all or nothing: with any fault nothing is imported, and every fault is told with its line
+or key. Two records with the same e-mail address or user name are told with both places and
+never merged. The same import again changes nothing: users who are here already are left as
+they are, whatever has happened to them here.
 
 JSON Lines, one user a line; all fields may be left out but one of email and username:
-  {\"id\": 17, \"uuid\": \"…\", \"username\": \"ana\", \"email\": \"ana@example.com\", \"email_verified\": true,
-   \"first_name\": \"Ana\", \"last_name\": \"Pérez\", \"phone_number\": \"+34 600\", \"avatar\": \"https://…\", \"role\": \"editor\",
-   \"permissions\": [\"read\"], \"status\": \"active\", \"attributes\": {\"stats\": {}}, \"password_hash\": \"pbkdf2_sha256$…\",
-   \"created_at\": \"2024-01-31T12:00:00Z\", \"last_login_at\": null}
+  {\"id\": 17, \"uuid\": \"…\", \"username\": \"ana\", \"email\": \"ana@example.com\",
+   \"email_verified\": true, \"first_name\": \"Ana\", \"last_name\": \"Pérez\",
+   \"phone_number\": \"+34 600\", \"avatar\": \"https://…\", \"role\": \"editor\",
+   \"permissions\": [\"read\"], \"status\": \"active\", \"attributes\": {\"stats\": {}},
+   \"password_hash\": \"pbkdf2_sha256$…\", \"created_at\": \"2024-01-31T12:00:00Z\",
+   \"last_login_at\": null}
 
 Examples:
   countersign user import users.jsonl --dry-run
-  countersign user import db.sqlite3 --without-roles                             a Django database, found out by its tables
-  PGPASSWORD=… countersign user import postgres://app@db.example.com/app --from django --table accounts_user
+  countersign user import db.sqlite3 --without-roles      a Django database, found by its tables
+  PGPASSWORD=… countersign user import postgres://app@db.example.com/app --from django
   countersign user import prod.db --from sql --table User --map first_name=name
   countersign user import users.csv --map email=mail --map password_hash=pw
   countersign user import users.json --from firebase --parameters hash_config.txt

@@ -12,19 +12,22 @@ use std::collections::BTreeMap;
 
 /// What is to be known before.
 pub const ABOUT: &str = "\
-A mount with `upstream = \"https://old.example\"` takes over from the application there, in three phases:
+A mount with `upstream = \"https://old.example\"` takes over from the application there, in
+three phases:
 
-  shadow   the old application answers, byte for byte. This server rehearses each request beside it, counts in
-           which fields its own answer would differ, and follows: users who sign in or up there are here, too.
-  dual     this server answers. Users who are only there are asked for at their first sign-in; sign-ups, profiles,
-           passwords and deletions are carried out at both.
+  shadow   the old application answers, byte for byte. This server rehearses each request
+           beside it, counts in which fields its own answer would differ, and follows: users
+           who sign in or up there are here, too.
+  dual     this server answers. Users who are only there are asked for at their first
+           sign-in; sign-ups, profiles, passwords and deletions are carried out at both.
   cut      this server answers alone.
 
-Every step has a way back: tokens of either side are good at the other, because both have the same secret.";
+Every step has a way back: tokens of either side are good at the other, because both have
+the same secret.";
 
 const PHASE_HELP: &str =
-    "Every running server is in the new phase within a second or two; requests in flight end in the old one.
-The change is in the audit trail (`countersign audit tail --kind phase_changed`).
+    "Every running server is in the new phase within a second or two; requests in flight end in the
+old one. The change is in the audit trail (`countersign audit tail --kind phase_changed`).
 
 Examples:
   countersign migration phase dual                      where one mount has an `upstream`
@@ -32,8 +35,8 @@ Examples:
   countersign migration phase cut --yes                 for scripts: do not ask";
 
 const STATUS_HELP: &str =
-    "Counts are those of all servers on this database, a few seconds old. No value that a user typed or an
-application answered is among them.
+    "Counts are those of all servers on this database, a few seconds old. No value that a user typed
+or an application answered is among them.
 
 Examples:
   countersign migration status

@@ -38,10 +38,12 @@ Examples:
   countersign audit why ana@example.com                say why she was signed out
   countersign doctor --security                        see what is weaker than it could be, and what that costs
 
-Every setting can be given in a file (--config), in the environment (COUNTERSIGN_<SECTION>__<KEY>) and some on the
-command line; later ones win. `countersign config` prints what is in force, and from where.
+Every setting can be given in a file (--config), in the environment
+(COUNTERSIGN_<SECTION>__<KEY>) and some on the command line; later ones win. `countersign
+config` prints what is in force, and from where.
 
-Exit codes: 0 it went well, 1 it did not, 2 the command line or the configuration is wrong and nothing was done.";
+Exit codes: 0 it went well, 1 it did not, 2 the command line or the configuration is wrong and
+nothing was done.";
 
 /// A sign-in server that speaks the contract your application has already.
 #[derive(Debug, Parser)]

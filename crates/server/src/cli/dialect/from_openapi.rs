@@ -9,11 +9,11 @@ use std::path::PathBuf;
 pub const EXAMPLES: &str = "\
 Examples:
   countersign dialect from-openapi openapi.json --out ./mine
-  countersign dialect openapi auths-v1 > auths.json && countersign dialect from-openapi auths.json --out ./auths
+  countersign dialect openapi auths-v1 > a.json && countersign dialect from-openapi a.json --out ./a
   yq -o=json . openapi.yaml > openapi.json        YAML has to be converted first
 
-A document says little about tokens and refusals; the draft says in comments what is left to decide. Recording the
-running application (`countersign dialect record`) finds out more.";
+A document says little about tokens and refusals; the draft says in comments what is left to
+decide. Recording the running application (`countersign dialect record`) finds out more.";
 
 /// What can be said after `dialect from-openapi`.
 #[derive(Debug, Args)]

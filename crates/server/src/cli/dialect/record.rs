@@ -22,8 +22,9 @@ Examples:
       point the client at http://127.0.0.1:8001, use everything once, make each mistake once, then press Ctrl-C
   countersign dialect record --har session.har --origin https://api.example --out ./mine
 
-Written are DIR/dialect.toml, a commented draft, and DIR/transcripts/*.http. Passwords, tokens, codes, e-mail addresses,
-phone numbers and names are replaced by invented ones, the same by the same. See docs/recording.md.";
+Written are DIR/dialect.toml, a commented draft, and DIR/transcripts/*.http. Passwords, tokens,
+codes, e-mail addresses, phone numbers and names are replaced by invented ones, the same by the
+same. See docs/recording.md.";
 
 /// What can be said after `dialect record`.
 #[derive(Debug, Args)]

@@ -23,15 +23,17 @@ Examples:
   countersign dialect test ./mine --against https://staging.example --except wanted.toml --json
   UPDATE=1 countersign dialect test ./mine
 
-Differences are told field by field. One that is wanted is named in exceptions.toml beside the transcripts:
+Differences are told field by field. One that is wanted is named in exceptions.toml beside the
+transcripts:
 
   [[exception]]
   conversation = \"sign_in.http\"
   exchange = \"sign in\"            # left out: the whole conversation
-  path = \"/user/last_login\"       # status, header NAME, body, or a JSON pointer and what is below it
+  path = \"/user/last_login\"       # or status, header NAME, body
   reason = \"the original never sets it\"
 
-Exit codes: 0 every answer holds or is excepted, 1 some differ or were not replayed, 2 nothing could be done.";
+Exit codes: 0 every answer holds or is excepted, 1 some differ or were not replayed, 2 nothing
+could be done.";
 
 /// What can be said after `dialect test`.
 #[derive(Debug, Args)]
