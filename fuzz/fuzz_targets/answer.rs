@@ -1,23 +1,12 @@
 //! Every built-in dialect reads an answer of any status, type and bytes to any of its routes.
 #![no_main]
 
-use countersign_dialect::{Answer, Came, Dialect};
+mod dialects;
+
+use countersign_dialect::{Answer, Came};
+use dialects::DIALECTS;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use libfuzzer_sys::fuzz_target;
-use std::sync::LazyLock;
-
-static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
-    [
-        include_str!("../../dialects/native/dialect.toml"),
-        include_str!("../../dialects/password-generator/dialect.toml"),
-        include_str!("../../dialects/uk-travel/dialect.toml"),
-        include_str!("../../dialects/auths-v1/dialect.toml"),
-        include_str!("../../dialects/nest-passport/dialect.toml"),
-    ]
-    .iter()
-    .map(|text| Dialect::parse(text).expect("a built-in dialect"))
-    .collect()
-});
 
 fuzz_target!(|input: (u8, u8, u16, Vec<u8>, Vec<u8>)| {
     let (which, route, status, content_type, body) = input;

@@ -1,25 +1,14 @@
 //! Every built-in dialect hears any request on any of its paths without a panic, and says what it heard.
 #![no_main]
 
+mod dialects;
+
 use bytes::Bytes;
-use countersign_dialect::{Ask, Asked, Dialect};
+use countersign_dialect::{Ask, Asked};
 use countersign_domain::time::Moment;
+use dialects::DIALECTS;
 use http::{HeaderMap, HeaderValue, header};
 use libfuzzer_sys::fuzz_target;
-use std::sync::LazyLock;
-
-static DIALECTS: LazyLock<Vec<Dialect>> = LazyLock::new(|| {
-    [
-        include_str!("../../dialects/native/dialect.toml"),
-        include_str!("../../dialects/password-generator/dialect.toml"),
-        include_str!("../../dialects/uk-travel/dialect.toml"),
-        include_str!("../../dialects/auths-v1/dialect.toml"),
-        include_str!("../../dialects/nest-passport/dialect.toml"),
-    ]
-    .iter()
-    .map(|text| Dialect::parse(text).expect("a built-in dialect"))
-    .collect()
-});
 
 fuzz_target!(|input: (u8, u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
     let (which, route, content_type, authorization, body) = input;
@@ -33,7 +22,8 @@ fuzz_target!(|input: (u8, u8, Vec<u8>, Vec<u8>, Vec<u8>)| {
     }
     let body = Bytes::from(body);
     let path = [("id".to_owned(), "1".to_owned())];
-    let ask = Ask { method: &route.method, path: &route.path.text, query: "", headers: &headers, body: &body };
+    let ask =
+        Ask { method: &route.method, path: &route.path.text, query: "", headers: &headers, body: &body };
     let heard = dialect.hear(&[route], &path, ask);
     if let Err(refusal) = &heard.command {
         let asked = Asked {
