@@ -1,9 +1,8 @@
 //! What becomes of a family of refresh tokens?
 
-use crate::world::{START, World, access, jwt, opaque, refresh};
+use crate::world::{START, World, access, jwt, opaque, refresh, refresh_in_parallel};
 use domain::contract::{Contract, Rotation};
 use domain::refusal::Refusal;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 async fn signed_in(contract: Contract) -> (Arc<World>, String) {
@@ -13,25 +12,11 @@ async fn signed_in(contract: Contract) -> (Arc<World>, String) {
     (Arc::new(world), first)
 }
 
-async fn refresh_in_parallel(world: &Arc<World>, token: &str) -> HashSet<String> {
-    let tasks: Vec<_> = (0..50)
-        .map(|_| {
-            let (world, token) = (world.clone(), token.to_owned());
-            tokio::spawn(async move { refresh(&world.refresh(&token).await.unwrap()).to_owned() })
-        })
-        .collect();
-    let mut successors = HashSet::new();
-    for task in tasks {
-        successors.insert(task.await.unwrap());
-    }
-    successors
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_parallel_refreshes_have_one_successor_and_the_family_lives() {
     for contract in [opaque(), jwt()] {
         let (world, first) = signed_in(contract).await;
-        let successors = refresh_in_parallel(&world, &first).await;
+        let successors = refresh_in_parallel(&world, &first, 50).await;
         assert_eq!(successors.len(), 1);
         let successor = successors.iter().next().unwrap();
         assert_ne!(*successor, first);

@@ -1,6 +1,6 @@
 //! What are tokens worth that the application itself signed before the move?
 
-use crate::world::{World, access, jwt, opaque, refresh};
+use crate::world::{World, access, jwt, opaque, refresh, refresh_in_parallel};
 use countersign_engine::{UserChange, Who};
 use domain::contract::Rotation;
 use domain::refusal::Refusal;
@@ -59,16 +59,7 @@ async fn the_applications_refresh_token_opens_one_session_however_often_it_comes
     let world = Arc::new(World::new(jwt()).await);
     let user = world.add("jane").await;
     let old = world.application_token(&claims(&world, "refresh", &json!(user.id.0)));
-    let tasks: Vec<_> = (0..20)
-        .map(|_| {
-            let (world, old) = (world.clone(), old.clone());
-            tokio::spawn(async move { refresh(&world.refresh(&old).await.unwrap()).to_owned() })
-        })
-        .collect();
-    let mut successors = std::collections::HashSet::new();
-    for task in tasks {
-        successors.insert(task.await.unwrap());
-    }
+    let successors = refresh_in_parallel(&world, &old, 20).await;
     assert_eq!(successors.len(), 1);
     let successor = successors.into_iter().next().unwrap();
     let third = world.refresh(&successor).await.unwrap();

@@ -1,6 +1,6 @@
 //! What are tokens worth that the application signed with keys of its own, before the move?
 
-use crate::world::{World, access, jwt, opaque, refresh};
+use crate::world::{World, access, jwt, opaque, refresh, refresh_in_parallel};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_engine::{UserChange, Who};
@@ -107,16 +107,7 @@ async fn its_refresh_token_is_exchanged_for_one_family_of_ours() {
         let world = Arc::new(application.moved_to(contract, UserClaim::Id).await);
         let user = world.add("jane").await;
         let old = application.signs(&claims(&world, "r", &user));
-        let tasks: Vec<_> = (0..10)
-            .map(|_| {
-                let (world, old) = (world.clone(), old.clone());
-                tokio::spawn(async move { refresh(&world.refresh(&old).await.unwrap()).to_owned() })
-            })
-            .collect();
-        let mut successors = std::collections::HashSet::new();
-        for task in tasks {
-            successors.insert(task.await.unwrap());
-        }
+        let successors = refresh_in_parallel(&world, &old, 10).await;
         assert_eq!(successors.len(), 1);
         let successor = successors.into_iter().next().unwrap();
         assert_ne!(successor, old);

@@ -22,6 +22,8 @@ use domain::time::Moment;
 use domain::token::{Algorithm, HeaderPlan, Key, KeySet};
 use domain::user::User;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Half a second past a full one, so that cutting off fractions shows.
 pub const START: Moment = Moment::from_millis(1_700_000_000_500);
@@ -328,4 +330,19 @@ fn bytes(text: &str) -> Part {
 
 fn value(slot: Slot, form: Form) -> Part {
     Part::Value(SlotUse { slot, form, absent: Absent::Null })
+}
+
+/// The refresh tokens that one gives which is exchanged so many times at once.
+pub async fn refresh_in_parallel(world: &Arc<World>, token: &str, times: usize) -> HashSet<String> {
+    let tasks: Vec<_> = (0..times)
+        .map(|_| {
+            let (world, token) = (world.clone(), token.to_owned());
+            tokio::spawn(async move { refresh(&world.refresh(&token).await.unwrap()).to_owned() })
+        })
+        .collect();
+    let mut successors = HashSet::new();
+    for task in tasks {
+        successors.insert(task.await.unwrap());
+    }
+    successors
 }
